@@ -1,0 +1,97 @@
+"""Alarms and waits on the jumping loop."""
+
+import asyncio
+
+import pytest
+
+from proxy.errors import Refusal
+from proxy.timing import TICK, Alarms, Waits
+
+
+async def test_an_alarm_ends_its_block_at_its_time_and_at_most_a_tick_later():
+    loop = asyncio.get_running_loop()
+    with pytest.raises(TimeoutError), Alarms(loop).at(1.234):
+        await asyncio.sleep(60)
+    assert 1.234 <= loop.time() <= 1.234 + TICK
+
+
+async def test_an_alarm_moved_to_a_later_time_rings_then():
+    loop = asyncio.get_running_loop()
+    with pytest.raises(TimeoutError), Alarms(loop).at(1.0) as alarm:
+        await asyncio.sleep(0.5)
+        alarm.move(3.0)
+        await asyncio.sleep(60)
+    assert 3.0 <= loop.time() <= 3.0 + TICK
+
+
+async def test_an_alarm_moved_to_an_earlier_time_rings_then():
+    loop = asyncio.get_running_loop()
+    with pytest.raises(TimeoutError), Alarms(loop).at(30.0) as alarm:
+        alarm.move(2.0)
+        await asyncio.sleep(60)
+    assert 2.0 <= loop.time() <= 2.0 + TICK
+
+
+async def test_a_block_that_ends_in_time_is_left_alone():
+    loop = asyncio.get_running_loop()
+    alarms = Alarms(loop)
+    with alarms.at(1.0):
+        await asyncio.sleep(0.5)
+    await asyncio.sleep(10)
+    assert loop.time() == 10.5
+
+
+async def test_a_cancellation_from_outside_stays_a_cancellation():
+    loop = asyncio.get_running_loop()
+
+    async def wait() -> None:
+        with Alarms(loop).at(5.0):
+            await asyncio.sleep(60)
+
+    task = loop.create_task(wait())
+    await asyncio.sleep(1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert loop.time() == 1.0
+
+
+async def test_of_two_nested_alarms_the_earlier_one_tells():
+    loop = asyncio.get_running_loop()
+    alarms = Alarms(loop)
+    told = []
+    with alarms.at(9.0) as outer:
+        try:
+            with alarms.at(2.0) as inner:
+                await asyncio.sleep(60)
+        except TimeoutError:
+            told.append((inner.rang, outer.rang))
+        await asyncio.sleep(1)
+    assert told == [(True, False)]
+
+
+async def test_a_wait_is_never_shorter_than_asked():
+    loop = asyncio.get_running_loop()
+    await Waits(loop).sleep_until(30.0)
+    assert loop.time() >= 30.0
+
+
+async def test_a_signal_ends_a_wait_before_its_time():
+    loop = asyncio.get_running_loop()
+    signal = loop.create_future()
+    loop.call_at(1.0, signal.set_result, True)
+    assert await Waits(loop).wait(signal, 5.0) is True
+    assert loop.time() == 1.0
+
+
+async def test_a_drain_refuses_at_once_the_waits_that_would_outlast_it():
+    loop = asyncio.get_running_loop()
+    waits = Waits(loop)
+    loop.call_at(1.0, waits.drain, 3.0)
+    short = loop.create_task(waits.sleep_until(2.0))
+    with pytest.raises(Refusal, match="draining"):
+        await waits.sleep_until(60.0)
+    assert loop.time() == 1.0
+    await short
+    with pytest.raises(Refusal, match="draining"):
+        await waits.sleep_until(9.0)
