@@ -1,10 +1,19 @@
-"""Credentials: what the configuration says and the secrets' values -> header fields and query pairs."""
+"""Credentials: what the configuration says and the secrets' values -> header fields, query pairs, path segments.
+
+The one thing a reader would get wrong: what the application sent under an injected name is never merged, only replaced.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NoReturn
+from urllib.parse import quote, unquote_to_bytes
+
+from proxy.model import Headers
+from proxy.rules.headers import fold
 
 
 class Secret:
@@ -72,3 +81,116 @@ class PathParam:
     pattern: str
     placeholder: str
     value: str  # template over secret names
+
+
+CREDENTIALS = (b"authorization", b"proxy-authorization", b"x-api-key", b"api-key", b"x-auth-token")
+_NAME = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+
+
+class Template:
+    """Text with `{name}` for a secret's value; `{{` and `}}` are braces. A value with braces is not read again."""
+
+    def __init__(self, text: str) -> None:
+        self._parts: list[bytes | str] = []  # bytes: literal; str: a secret's name
+        place = 0
+        for found in _NAME.finditer(text):
+            self._parts.append(text[place : found.start()].encode())
+            self._parts.append(found[0][0].encode() if found[1] is None else found[1])
+            place = found.end()
+        self._parts.append(text[place:].encode())
+        self.names = tuple(part for part in self._parts if isinstance(part, str))
+
+    def fill(self, read: Callable[[str], Secret]) -> bytes:
+        """The text with the values in place. Raises what `read` raises."""
+        return b"".join(part if isinstance(part, bytes) else read(part).reveal() for part in self._parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A credential as it goes out. `choices`: of these fields the one that the application used, else the first."""
+
+    headers: Headers = ()
+    query: tuple[tuple[bytes, bytes], ...] = ()
+    choices: Headers = ()
+    path_values: tuple[tuple[PathPattern, bytes], ...] = ()
+
+
+class PathPattern:
+    """A path with one segment in braces: `/Accounts/{account}/**`."""
+
+    def __init__(self, param: PathParam) -> None:
+        before = param.pattern.partition("{")[0]
+        self._before = before.encode()
+        self._placeholder = param.placeholder.encode()
+
+    def fill(self, target: bytes, value: bytes) -> bytes:
+        """The target with `value` in the place of the placeholder; as it was where that is not there."""
+        if not target.startswith(self._before):
+            return target
+        end = len(self._before) + len(self._placeholder)
+        if target[len(self._before) : end] != self._placeholder or target[end : end + 1] not in (b"", b"/", b"?", b"."):
+            return target
+        return self._before + value + target[end:]
+
+
+class Credential:
+    """What an upstream's configuration adds to each attempt, compiled; `render` fills in the secrets."""
+
+    def __init__(
+        self, inject: InjectSettings, auth: AuthSettings | None, path_params: Mapping[str, PathParam] | None = None
+    ) -> None:
+        self._headers = [(name.encode(), Template(text)) for name, text in inject.headers.items()]
+        self._query = [(name.encode(), Template(text)) for name, text in inject.query.items()]
+        self._choices: list[tuple[bytes, Template]] = []
+        self._basic: BasicAuth | None = None
+        self._path = [(PathPattern(param), Template(param.value)) for param in (path_params or {}).values()]
+        if isinstance(auth, BearerAuth):
+            self._headers.append((b"Authorization", Template("Bearer {" + auth.secret + "}")))
+        elif isinstance(auth, ApiKeyAuth):
+            self._choices = [(name.encode(), Template(text)) for name, text in auth.headers.items()]
+        elif isinstance(auth, BasicAuth):
+            self._basic = auth
+
+    def __bool__(self) -> bool:
+        return bool(self._headers or self._query or self._choices or self._basic)
+
+    @property
+    def replaced(self) -> frozenset[bytes]:
+        """Folded names of the request fields that come off: all injected ones, and with a credential the usual ones."""
+        named = {fold(name) for name, _ in [*self._headers, *self._choices]}
+        return frozenset(named | (set(CREDENTIALS) if self else set()))
+
+    @property
+    def choices(self) -> tuple[bytes, ...]:
+        """Folded names of the fields of which the one that the application used is filled."""
+        return tuple(fold(name) for name, _ in self._choices)
+
+    @property
+    def query_names(self) -> frozenset[bytes]:
+        """Decoded names of the query pairs that are replaced."""
+        return frozenset(name for name, _ in self._query)
+
+    def render(self, read: Callable[[str], Secret]) -> Rendered:
+        """The fields and pairs with the secrets' values of now. Raises what `read` raises."""
+        headers = [(name, template.fill(read)) for name, template in self._headers]
+        if self._basic is not None:
+            pair = read(self._basic.username).reveal() + b":" + read(self._basic.password).reveal()
+            headers.append((b"Authorization", b"Basic " + b64encode(pair)))
+        return Rendered(
+            headers=tuple(headers),
+            query=tuple((name, template.fill(read)) for name, template in self._query),
+            choices=tuple((name, template.fill(read)) for name, template in self._choices),
+            path_values=tuple((pattern, template.fill(read)) for pattern, template in self._path),
+        )
+
+
+def with_query(target: bytes, names: frozenset[bytes], pairs: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """`target` without the pairs of those decoded names, and with `pairs` behind the rest (`security.md` §7.4)."""
+    path, _, query = target.partition(b"?")
+    kept = [pair for pair in query.split(b"&") if unquote_to_bytes(_key(pair)) not in names] if query else []
+    added = [quote(name, safe="").encode() + b"=" + quote(value, safe="").encode() for name, value in pairs]
+    return path + b"?" + b"&".join([*kept, *added])
+
+
+def _key(pair: bytes) -> bytes:
+    return pair.partition(b"=")[0].replace(b"+", b" ")
