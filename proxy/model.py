@@ -167,6 +167,10 @@ class Verdict:
 FINE = Verdict(outcome="ok", evidence=Evidence.SUCCESS)
 
 
+def _unwatched() -> None:
+    pass
+
+
 @dataclass(slots=True, eq=False)
 class Call:
     """One request of the application with all its attempts: what stages may change.
@@ -193,6 +197,7 @@ class Call:
     waited: float = 0.0  # seconds spent waiting: backoff, told waits, cooldown, rate, place
     provider_id: str | None = None  # the provider's own id of the last answer
     sampled: bool = False  # the debug log keeps this call
+    progress: Callable[[], None] = _unwatched  # the transport says: the request's head was sent, or its body moved
     notes: dict[bytes, bytes] = field(default_factory=dict)
     decisions: list[tuple[float, str, str]] | None = (
         None  # (monotonic, stage, text) for the debug log; None: not wanted
