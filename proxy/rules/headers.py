@@ -7,7 +7,7 @@ them; what passes keeps the spelling it came with.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from proxy.model import Headers
@@ -104,22 +104,27 @@ class AddressPass:
     def __init__(self) -> None:
         self._memo: dict[bytes, bytes] = {}
 
-    def __call__(self, headers: Headers, addresses: Sequence[Address]) -> Headers:
+    def __call__(self, headers: Headers, addresses: Callable[[], Sequence[Address]]) -> Headers:
         """The same headers where none holds an address; else with those rewritten that lead into one of `addresses`.
 
         The first of `addresses` is the upstream itself: a path alone is taken to be on it.
         """
         memo = self._memo
-        changed = None
-        for index, (name, value) in enumerate(headers):
-            folded = memo.get(name)
-            if folded is None:
-                folded = self._look_up(name)
-            if folded:
-                changed = changed or list(headers)
-                new = _LINK.sub(lambda m: b"<" + rewritten(m[1], addresses) + b">", value)
-                changed[index] = (name, new if folded == b"link" else rewritten(value, addresses))
-        return headers if changed is None else tuple(changed)
+        for name, _ in headers:
+            found = memo.get(name)
+            if found or (found is None and self._look_up(name)):
+                return self._rewritten(headers, addresses())
+        return headers
+
+    def _rewritten(self, headers: Headers, addresses: Sequence[Address]) -> Headers:
+        changed = []
+        for name, value in headers:
+            folded = self._look_up(name)
+            if folded == b"link":
+                changed.append((name, _LINK.sub(lambda link: b"<" + rewritten(link[1], addresses) + b">", value)))
+            else:
+                changed.append((name, rewritten(value, addresses) if folded else value))
+        return tuple(changed)
 
     def _look_up(self, name: bytes) -> bytes:
         folded = name.lower()
