@@ -120,11 +120,14 @@ class Waits:
         """Returns at `when` (the loop's time), never before. Raises `Refusal` `draining` if that is after the grace."""
         await self.wait(self._loop.create_future(), when)
 
-    async def wait(self, signal: asyncio.Future[bool], when: float) -> bool:
-        """True when someone set `signal`'s result, False when it is `when`. Raises `Refusal` `draining`."""
-        if when > self.until:
+    async def wait(self, signal: asyncio.Future[bool], when: float, *, ends: float | None = None) -> bool:
+        """True when someone set `signal`'s result, False when it is `when`. Raises `Refusal` `draining`.
+
+        `ends`: when the signal is expected, where that is known; a drain then asks about that and not about `when`.
+        """
+        entry = (when if ends is None else ends, signal)
+        if entry[0] > self.until:
             raise draining()
-        entry = (when, signal)
         timer = None if when == math.inf else self._loop.call_at(when, _over, signal)
         self._waiting.add(entry)
         try:

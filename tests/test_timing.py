@@ -95,3 +95,15 @@ async def test_a_drain_refuses_at_once_the_waits_that_would_outlast_it():
     await short
     with pytest.raises(Refusal, match="draining"):
         await waits.sleep_until(9.0)
+
+
+async def test_a_drain_leaves_alone_a_wait_whose_signal_is_expected_in_time():
+    loop = asyncio.get_running_loop()
+    waits = Waits(loop)
+    signal = loop.create_future()
+    loop.call_at(1.0, waits.drain, 3.0)
+    loop.call_at(2.0, signal.set_result, True)
+    assert await waits.wait(signal, 60.0, ends=2.0) is True
+    assert loop.time() == 2.0
+    with pytest.raises(Refusal, match="draining"):
+        await waits.wait(loop.create_future(), 60.0, ends=4.0)
