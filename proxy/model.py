@@ -195,6 +195,7 @@ class Call:
     peer: str = ""
     total: float = math.inf  # seconds allowed for this call, for the share of it that a repeat must leave
     waited: float = 0.0  # seconds spent waiting: backoff, told waits, cooldown, rate, place
+    told_to_wait: bool = False  # an answer asked this call to wait, which it has sat out by the time it is repeated
     provider_id: str | None = None  # the provider's own id of the last answer
     sampled: bool = False  # the debug log keeps this call
     progress: Callable[[], None] = _unwatched  # the transport says: the request's head was sent, or its body moved
