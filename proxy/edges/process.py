@@ -1,0 +1,56 @@
+"""What the process asks of the operating system at start, before any file or socket is made."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import resource
+import sys
+from collections.abc import Callable
+
+FEW_DESCRIPTORS = 1_024
+
+
+def harden() -> list[str]:
+    """Private files, no core dumps, all the descriptors that are to be had. Returns what an operator should be told."""
+    os.umask(0o077)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    told = []
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # a hard limit above what this kernel takes
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    if 0 <= soft < FEW_DESCRIPTORS:
+        told.append(f"only {soft} file descriptors are allowed; {FEW_DESCRIPTORS} or more are better")
+    if os.geteuid() == 0:
+        told.append("running as root; any other user will do")
+    return told
+
+
+def refuse_debugging() -> str | None:
+    """Why this interpreter must not serve, None if it may: asyncio's debug mode prints callback arguments."""
+    if sys.flags.dev_mode or os.environ.get("PYTHONASYNCIODEBUG"):
+        return "asyncio's debug mode (-X dev, PYTHONASYNCIODEBUG) prints what it handles; start without it"
+    return None
+
+
+def settle() -> None:
+    """Takes all that start-up made out of the garbage collector's rounds, and makes those rounds rarer."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
+def noise(size: int = 4_096) -> Callable[[int], bytes]:
+    """A source of random bytes that asks the kernel once for every `size` of them."""
+    pool, place = b"", 0
+
+    def take(count: int) -> bytes:
+        nonlocal pool, place
+        if place + count > len(pool):
+            pool, place = os.urandom(max(size, count)), 0
+        place += count
+        return pool[place - count : place]
+
+    return take
