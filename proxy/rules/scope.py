@@ -6,8 +6,9 @@ that two servers could resolve in two ways is refused rather than resolved (`sec
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
@@ -88,9 +89,20 @@ def fence(target: bytes) -> None:
     raise _unclear("is encoded too often")
 
 
-def matcher(entries: Iterable[str]) -> list[Pattern]:
-    """Compiled entries for those who only want to know whether one matches, in order."""
-    return [_compiled(entry) for entry in entries]
+def first_match(entries: Iterable[str]) -> Callable[[str, bytes], bytes]:
+    """A function (method, target) -> the first entry that matches, else the raw path: what a provider counts as one."""
+    patterns = [_compiled(entry) for entry in entries]
+
+    def find(method: str, target: bytes) -> bytes:
+        raw = target.partition(b"?")[0]
+        with contextlib.suppress(Refusal):  # a path that no pattern can be asked about stands for itself
+            path = matchable(raw)
+            for pattern in patterns:
+                if pattern(method, path):
+                    return pattern.entry.encode()
+        return raw
+
+    return find
 
 
 class Pattern:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import Refusal
-from proxy.rules.scope import Scope, ScopeSettings, fence, matchable
+from proxy.rules.scope import Scope, ScopeSettings, fence, first_match, matchable
 
 
 def admits(allow, deny, method, target, notes=None):
@@ -105,3 +105,15 @@ def test_what_a_lenient_server_would_resolve_into_a_denied_place_never_passes(pi
 def test_a_path_is_read_or_refused_and_nothing_else(path):
     with contextlib.suppress(Refusal):
         assert matchable(b"/" + path).startswith("/")
+
+
+COUNTED = {
+    "the first entry that matches": ("POST", b"/chat.postMessage?x", b"POST /chat.**"),
+    "a later one": ("POST", b"/a/b", b"* /**"),
+    "none: the raw path": ("GET", b"/..;/x?y", b"/..;/x"),
+}
+
+
+@pytest.mark.parametrize(("method", "target", "counted"), COUNTED.values(), ids=COUNTED)
+def test_what_a_provider_counts_as_one(method, target, counted):
+    assert first_match(["POST /chat.**", "* /**"])(method, target) == counted
