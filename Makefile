@@ -33,7 +33,9 @@ lint: install-dev
 test: lint
 	$(BIN)/python -m pytest
 
+# The peer that the figures are ratios to comes from the package index; HAProxy and nginx are used too where they are installed.
 bench: install-dev
+	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements-bench.lock
 	$(BIN)/python -m bench
 
 # The lock files name no index, so that they hold wherever the packages come from.
@@ -42,6 +44,8 @@ lock:
 	    pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	    --group dev --group clients pyproject.toml -c requirements.lock -o requirements-dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	    --group bench -o requirements-bench.lock
 
 image:
 	docker build -t outrigger .
