@@ -5,19 +5,23 @@ The one thing a reader would get wrong: `Upstream` is thrown away at every reloa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import urlsplit
 
+from proxy.pipeline import Handler
 from proxy.rules.answer import ErrorSettings, NativeSettings
-from proxy.rules.breaker import BreakerSettings
-from proxy.rules.concurrency import ConcurrencySettings
-from proxy.rules.cooldown import CooldownSettings
+from proxy.rules.breaker import Breaker, BreakerSettings
+from proxy.rules.callers import Callers, Hosts
+from proxy.rules.concurrency import ConcurrencySettings, Gate
+from proxy.rules.cooldown import Cooldown, CooldownSettings
 from proxy.rules.credentials import AuthSettings, InjectSettings, PathParam
 from proxy.rules.egress import EgressSettings
-from proxy.rules.rate_limit import RateLimitSettings
+from proxy.rules.headers import Address
+from proxy.rules.rate_limit import Gcra, RateLimitSettings
 from proxy.rules.redaction import DebugSettings
-from proxy.rules.retry import RetrySettings
+from proxy.rules.retry import Budget, RetrySettings
 from proxy.rules.scope import ScopeSettings
 from proxy.units import Bytes, Seconds
 
@@ -91,3 +95,89 @@ class UpstreamSettings:
     used: tuple[str, ...] = ()  # patterns of the preset's scope.used, for cooldown by path
     native: NativeSettings | None = None
     classify: Mapping[str, object] | None = None  # the manifest's rules, as written
+
+
+class UpstreamState:
+    """What is known of an upstream beyond one snapshot: breaker, cooldown, limits and budget."""
+
+    __slots__ = ("breaker", "budget", "cooldown", "gate", "limiter", "url")
+
+    def __init__(self, settings: UpstreamSettings) -> None:
+        self.url = settings.url
+        self.breaker = Breaker(settings.breaker or BreakerSettings(), settings.timeout.total)
+        self.cooldown = Cooldown(settings.cooldown)
+        self.limiter = None if settings.rate_limit is None else Gcra(settings.rate_limit)
+        self.gate = Gate(settings.concurrency)
+        self.budget = Budget(settings.retry.budget)
+
+    def adopt(self, settings: UpstreamSettings) -> None:
+        """Goes on under new settings with all counts kept."""
+        self.breaker.adopt(settings.breaker or BreakerSettings(), settings.timeout.total)
+        self.cooldown.adopt(settings.cooldown)
+        if settings.rate_limit is None:
+            self.limiter = None
+        elif self.limiter is None:
+            self.limiter = Gcra(settings.rate_limit)
+        else:
+            self.limiter.adopt(settings.rate_limit)
+        self.gate.adopt(settings.concurrency)
+        self.budget.adopt(settings.retry.budget)
+
+
+class Registry:
+    """The states by upstream name. One whose upstream vanished is kept for a while, in case it comes back."""
+
+    def __init__(self) -> None:
+        self._states: dict[str, UpstreamState] = {}
+        self._gone: dict[str, float] = {}  # name -> monotonic seconds at which it is forgotten
+
+    def adopt(self, name: str, settings: UpstreamSettings) -> UpstreamState:
+        """The state of `name` under these settings; a changed `url` starts afresh."""
+        self._gone.pop(name, None)
+        state = self._states.get(name)
+        if state is None or state.url != settings.url:
+            state = self._states[name] = UpstreamState(settings)
+        else:
+            state.adopt(settings)
+        return state
+
+    def keep_only(self, names: Iterable[str], now: float, grace: float) -> None:
+        """Forgets, `grace` seconds from now, the upstreams that are not among `names`."""
+        wanted = set(names)
+        for name in self._states.keys() - wanted:
+            self._gone.setdefault(name, now + grace)
+        for name in [name for name, when in self._gone.items() if when <= now]:
+            del self._gone[name], self._states[name]
+
+
+class Upstream:
+    """One upstream as the gateway sees it, for as long as its snapshot lives."""
+
+    __slots__ = ("_places", "handle", "name", "rooted", "settings", "state")
+
+    def __init__(self, settings: UpstreamSettings, state: UpstreamState, handle: Handler) -> None:
+        self.name = settings.name
+        self.settings = settings
+        self.state = state
+        self.handle = handle
+        self._places = [(b"", _place(settings.url))] if settings.url else []
+        self._places += [(b"/~" + name.encode(), _place(origin.url)) for name, origin in settings.origins.items()]
+        self.rooted = not self._places or not self._places[0][1][2]  # the url has no path: a target needs its slash
+
+    def addresses(self, base: bytes) -> list[Address]:
+        """Where the upstream and its further hosts are, and how the application reaches them through `base`."""
+        return [Address(*place, base + suffix) for suffix, place in self._places]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One configuration, ready to serve. Upstreams by name as bytes, as they stand in a target."""
+
+    upstreams: Mapping[bytes, Upstream]
+    hosts: Hosts
+    callers: Callers
+
+
+def _place(url: str) -> tuple[bytes, bytes, bytes]:
+    parts = urlsplit(url)
+    return parts.scheme.lower().encode(), parts.netloc.lower().encode(), parts.path.rstrip("/").encode()
