@@ -65,12 +65,13 @@ def redacted(name: str) -> bytes:
 
 def find(text: bytes, values: Sequence[Known]) -> list[Span]:
     """Every place in `text` that holds one of `values` in any form."""
-    spans = []
+    spans: list[Span] = []
     for view in _views(text, spaces=any(b" " in one.value for one in values)):
         lowered = view.text.lower()
         for one in values:
-            for start, end in _hits(view.text, lowered, one):
-                spans.append(Span(*view.place(start, end), redacted(one.name)))
+            if _is_there(view.text, lowered, one):
+                name = redacted(one.name)
+                spans += (Span(*view.place(start, end), name) for start, end in _hits(view.text, lowered, one))
     return spans
 
 
@@ -90,6 +91,15 @@ def replace(text: bytes, spans: Iterable[Span], limit: int | None = None) -> byt
         at = max(at, span.end)
     pieces.append(text[at:stop])
     return b"".join(pieces)
+
+
+def _is_there(text: bytes, lowered: bytes, one: Known) -> bool:
+    if one.value in text or (one.hexed is not None and one.hexed in lowered):
+        return True
+    for core in one.cores:  # noqa: SIM110 - a generator would cost more than the search
+        if core in text:
+            return True
+    return False
 
 
 def _hits(text: bytes, lowered: bytes, one: Known) -> Iterator[tuple[int, int]]:

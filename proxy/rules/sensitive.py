@@ -46,7 +46,9 @@ HEADER_PREFIX = b"x-hub-signature"
 
 _PLAIN = {name.replace("_", "").replace("-", ""): name for name in FIELDS}
 _NAMES = "|".join(name.replace("_", "[_-]?").replace("-", "[_-]?") for name in FIELDS).encode()
-_HINT = re.compile(rb'(?i)"(?:' + _NAMES + rb')"|\\u')  # without it, no field of a JSON text has one of the names
+_HINT = re.compile(
+    rb'(?i)"(?:' + _NAMES + rb')"'
+)  # without it, and without `\\u`, no field of a JSON text is hidden by name
 _ELEMENT = re.compile(
     rb"(?i)<(?:[\w.-]+:)?(" + _NAMES + rb")(?:\s[^<>]*)?>((?:[^<]|<!\[CDATA\[.*?(?:\]\]>|\Z))+)(?:</|\Z)", re.DOTALL
 )
@@ -175,7 +177,11 @@ def _elements(text: bytes) -> Iterator[Span]:
 
 def _worth_reading(text: bytes, own: Marks) -> bool:
     last = (segments[-1] for segments in own.pointers)
-    return bool(_HINT.search(text)) or any(name == "*" or name.isdigit() or name.encode() in text for name in last)
+    return (
+        b"\\u" in text
+        or _HINT.search(text) is not None
+        or any(name == "*" or name.isdigit() or name.encode() in text for name in last)
+    )
 
 
 class _Walk:

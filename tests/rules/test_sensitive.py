@@ -27,7 +27,7 @@ BODIES = {
     "a string of that name is no field": (JSON, b'{"a":"password","b":"x"}', b'{"a":"password","b":"x"}'),
     "a longer name is another name": (JSON, b'{"receipt_number":"17"}', b'{"receipt_number":"17"}'),
     "JSON under another content type": (b"text/plain", b'{"password":"x"}', b'{"password":"[redacted password]"}'),
-    "JSON in an event stream": (b"text/event-stream", b'data: {"token":"x"}\n', b'data: {"token":"[redacted token]"}\n'),
+    "JSON in a stream": (b"text/event-stream", b'data: {"token":"x"}\n', b'data: {"token":"[redacted token]"}\n'),
     "a pointer": (JSON, b'{"card":{"cvc":1,"brand":"b"}}', b'{"card":{"cvc":"[redacted cvc]","brand":"b"}}'),
     "a pointer with any index": (JSON, b'{"items":[{"note":1},{"note":2}]}',
                                  b'{"items":[{"note":"[redacted note]"},{"note":"[redacted note]"}]}'),
