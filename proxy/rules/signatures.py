@@ -1,12 +1,21 @@
-"""Webhook schemes, templates first: (headers, body, secrets, now) -> by which key, or why not."""
+"""Verifying a webhook: (request, secrets, time) -> by which secret it was signed, or why it is not proven.
+
+What differs between schemes is behind `Reader` and `Key`; `schemes.py` makes both from the settings that stand here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
+from proxy.rules.claims import Claim, Key, Reader, Stop, no_header_twice
+from proxy.rules.credentials import Secret
+from proxy.rules.incoming import Incoming, TooManyPairs
+from proxy.rules.locators import Locator, first, parse_locator
 from proxy.units import Seconds
+
+STATUSES = {"ambiguous_signature": 400, "too_large": 413, "secret_unavailable": 503}  # all other outcomes: 401
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +46,119 @@ class VerifySettings:
     id: tuple[str, ...] = ()
     type: tuple[str, ...] = ()
     nonce: str | None = None
-    methods: tuple[str, ...] = ("POST",)
+    methods: tuple[str, ...] | None = None  # None: POST, and with `twilio` GET too
     handshake: str | None = None
     options: Mapping[str, object] = field(default_factory=dict)
     body_signed: bool = True
     secrets: tuple[str, ...] = ()  # names, newest first
+
+
+class Verified(NamedTuple):
+    """`secret`: the name of the one that fitted. `when`: the signed time in Unix seconds, None if there is none.
+
+    `nonce`: a signed value that names this request; the caller remembers it.
+    """
+
+    secret: str
+    when: float | None
+    nonce: bytes | None
+
+
+class Rejected(NamedTuple):
+    """`outcome`: a word of `webhooks.md` §2.2. `detail`: for the log; neither is ever told to the sender."""
+
+    outcome: str
+    status: int
+    detail: str
+
+
+class Naming(NamedTuple):
+    """What the sender calls an event; None where it does not say, or says it twice."""
+
+    id: bytes | None
+    type: bytes | None
+
+
+class NamedKey(NamedTuple):
+    secret: str
+    key: Key
+
+
+class SecretUnusable(ValueError):
+    """A secret's value does not fit what `key:` says of it. The text names the secret, never the value."""
+
+
+class Scheme:
+    """One webhook's `verify:`, compiled."""
+
+    def __init__(
+        self, settings: VerifySettings, reader: Reader, prepare: Callable[[bytes], Key], methods: tuple[str, ...]
+    ) -> None:
+        self.methods = methods
+        self._reader = reader
+        self._prepare = prepare
+        self._tolerance = settings.tolerance
+        self._id = locators_of(settings.id)
+        self._type = locators_of(settings.type)
+        self._once = reader.headers | {locator.name for locator in self._id if locator.kind == "header"}
+        self._prepared: dict[str, tuple[bytes, Key]] = {}
+
+    def keys(self, secrets: Sequence[Secret]) -> list[NamedKey]:
+        """The secrets made ready, once per value. Raises `SecretUnusable`."""
+        found = []
+        for secret in secrets:
+            value = secret.reveal()
+            known = self._prepared.get(secret.name)
+            if known is None or known[0] != value:
+                known = self._prepared[secret.name] = (value, self._key(secret.name, value))
+            found.append(NamedKey(secret.name, known[1]))
+        return found
+
+    def verify(self, incoming: Incoming, keys: Sequence[NamedKey], wall: float) -> Verified | Rejected:
+        """Steps 7 to 10 of `webhooks.md` §2.1. `wall`: Unix seconds."""
+        try:
+            return self._verify(incoming, keys, wall)
+        except Stop as stop:
+            return Rejected(stop.outcome, STATUSES.get(stop.outcome, 401), stop.detail)
+        except TooManyPairs as error:
+            return Rejected("too_large", 413, str(error))
+
+    def naming(self, incoming: Incoming) -> Naming:
+        """The event's id and type. This parses the body, so it is asked only once that is proven."""
+        try:
+            return Naming(first(self._id, incoming), first(self._type, incoming))
+        except TooManyPairs:
+            return Naming(None, None)
+
+    def _verify(self, incoming: Incoming, keys: Sequence[NamedKey], wall: float) -> Verified:
+        no_header_twice(incoming, self._once)
+        claim = self._reader.read(incoming)
+        proven = [named.secret for named in keys if named.key.proves(claim)]  # every key is tried
+        if not proven:
+            raise Stop("bad_signature", _none_fits(claim, len(keys)))
+        when = self._reader.late_time(incoming) if claim.when is None else claim.when
+        if self._tolerance is not None and when is not None:
+            _check_window(when, wall, self._tolerance)
+        return Verified(proven[0], when, claim.nonce)
+
+    def _key(self, name: str, value: bytes) -> Key:
+        try:
+            return self._prepare(value)
+        except ValueError as error:
+            raise SecretUnusable(f"secret {name} {error}") from None
+
+
+def locators_of(texts: Sequence[str]) -> tuple[Locator, ...]:
+    """Raises `ValueError` that says what is allowed."""
+    return tuple(parse_locator(text) for text in texts)
+
+
+def _check_window(when: float, wall: float, tolerance: float) -> None:
+    if wall - when > tolerance:
+        raise Stop("expired", f"signed {wall - when:.0f} s ago; the tolerance is {tolerance:g} s")
+    if when - wall > tolerance:
+        raise Stop("future", f"signed {when - wall:.0f} s ahead of our clock; the tolerance is {tolerance:g} s")
+
+
+def _none_fits(claim: Claim, keys: int) -> str:
+    return f"none of {len(claim.signatures)} signatures fits one of {keys} secrets"

@@ -1,0 +1,64 @@
+"""What a webhook request says of itself before anything is proven: signatures, what they may be over, the time.
+
+A `Reader` gets that out of a request, or stops with the outcome of `webhooks.md` §2.2 that says why it cannot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from proxy.rules.incoming import Incoming
+
+MOST_SIGNATURES = 16  # candidates that are tried
+
+
+class Claim(NamedTuple):
+    """`messages`: spellings, in pieces, of the one message that was signed. `when`: Unix seconds, None if unknown.
+
+    One of `signatures` must fit, or with `every` all of them. `nonce`: a signed value that names this request.
+    """
+
+    signatures: Sequence[bytes]
+    messages: Sequence[Sequence[bytes]] = ()
+    algorithm: str = ""
+    when: float | None = None
+    every: bool = False
+    nonce: bytes | None = None
+
+
+class Stop(Exception):
+    """A request that cannot be genuine as it is. `detail`: for the log; it holds nothing of the request's values."""
+
+    def __init__(self, outcome: str, detail: str) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+        self.detail = detail
+
+
+class Reader(Protocol):
+    """Knows one way of signing, without the secrets."""
+
+    @property
+    def headers(self) -> frozenset[bytes]:
+        """Lower-case names of those that take part in the proof and must not come twice."""
+
+    def read(self, incoming: Incoming) -> Claim:
+        """Raises `Stop`."""
+
+    def late_time(self, incoming: Incoming) -> float | None:
+        """A time that stands in the body unsigned by itself, read once the body is proven. Raises `Stop`."""
+
+
+class Key(Protocol):
+    """A secret, ready to check with."""
+
+    def proves(self, claim: Claim) -> bool:
+        """True if the claim was signed with this secret. The time it takes does not tell which signature fitted."""
+
+
+def no_header_twice(incoming: Incoming, names: frozenset[bytes]) -> None:
+    """Raises `Stop` where a header that must not come twice does, with the same value or another."""
+    for name in names:
+        if len(incoming.lines(name)) > 1:
+            raise Stop("ambiguous_signature", f"two {name.decode()} headers")

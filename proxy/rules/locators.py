@@ -1,0 +1,123 @@
+"""Locators: where in a webhook request a value stands (`header:X-Sig`, `json:/event/id`, `param:t`…).
+
+The one thing a reader would get wrong: a locator may find several values; what that means is the caller's to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from proxy.rules.incoming import Incoming, Pairs
+
+KINDS = ("header", "json", "form", "query", "param")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class Locator(NamedTuple):
+    """`name`: lower case for headers. `pointer`: the steps into a JSON document; `*` is every element."""
+
+    kind: str
+    name: bytes
+    pointer: tuple[str, ...] = ()
+
+    @property
+    def every(self) -> bool:
+        """True if it stands for a value in each element of a list, all of which count."""
+        return "*" in self.pointer
+
+    @property
+    def in_body(self) -> bool:
+        """True if reading it means parsing the body."""
+        return self.kind in ("json", "form")
+
+    def find(self, incoming: Incoming) -> list[bytes]:
+        """All values there, the empty ones too; none where the request has no such thing. Raises `TooManyPairs`."""
+        return _FIND[self.kind](self, incoming)
+
+
+def parse_locator(text: str) -> Locator:
+    """Raises `ValueError` that says what is allowed."""
+    kind, colon, name = text.partition(":")
+    if kind not in KINDS or not colon:
+        raise ValueError(f"{text!r} is no locator; allowed: " + ", ".join(f"{each}:…" for each in KINDS))
+    if kind == "json":
+        return Locator(kind, b"", _pointer(name))
+    if not name:
+        raise ValueError(f"{text!r} names nothing behind {kind}:")
+    if kind == "header":
+        if _TOKEN.fullmatch(name) is None:
+            raise ValueError(f"{name!r} cannot be the name of a header")
+        name = name.lower()
+    return Locator(kind, name.encode())
+
+
+def first(locators: tuple[Locator, ...], incoming: Incoming) -> bytes | None:
+    """The value of the first locator that finds one, and only one, that is not empty."""
+    for locator in locators:
+        values = locator.find(incoming)
+        if len(values) == 1 and values[0]:
+            return values[0]
+    return None
+
+
+def _pointer(text: str) -> tuple[str, ...]:
+    if not text.startswith("/"):
+        raise ValueError(f"json:{text} must be a JSON pointer, which starts with /")
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in text[1:].split("/"))
+
+
+def _of_headers(locator: Locator, incoming: Incoming) -> list[bytes]:
+    return incoming.lines(locator.name)
+
+
+def _of_json(locator: Locator, incoming: Incoming) -> list[bytes]:
+    found = [incoming.document()]
+    for step in locator.pointer:
+        if step == "*":
+            found = [element for value in found for element in (value if isinstance(value, list) else [None])]
+        else:
+            found = [_member(value, step) for value in found]
+    if locator.every:
+        return [_text(value) or b"" for value in found]  # an element without a value must not go unseen
+    return [text for value in found if (text := _text(value)) is not None]
+
+
+def _member(value: object, step: str) -> object:
+    if isinstance(value, dict):
+        return value.get(step)
+    if isinstance(value, list) and step.isascii() and step.isdigit() and len(step) < 9 and int(step) < len(value):
+        return value[int(step)]
+    return None
+
+
+def _text(value: object) -> bytes | None:
+    if isinstance(value, bool):
+        return b"true" if value else b"false"
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else None
+
+
+def _of_form(locator: Locator, incoming: Incoming) -> list[bytes]:
+    return _named(incoming.form(), locator)
+
+
+def _of_query(locator: Locator, incoming: Incoming) -> list[bytes]:
+    return _named(incoming.query_pairs(), locator)
+
+
+def _of_params(locator: Locator, incoming: Incoming) -> list[bytes]:
+    return _named(incoming.params, locator)
+
+
+def _named(pairs: Pairs, locator: Locator) -> list[bytes]:
+    return pairs.get(locator.name, [])
+
+
+_FIND: dict[str, Callable[[Locator, Incoming], list[bytes]]] = {
+    "header": _of_headers,
+    "json": _of_json,
+    "form": _of_form,
+    "query": _of_query,
+    "param": _of_params,
+}

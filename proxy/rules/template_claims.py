@@ -1,0 +1,168 @@
+"""Claims of the schemes whose signed message is a template, and of tokens, which sign nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from proxy.rules.claims import MOST_SIGNATURES, Claim, Stop
+from proxy.rules.incoming import DuplicateName, Incoming
+from proxy.rules.locators import Locator, first
+from proxy.rules.signed_values import split_params, unix_time
+from proxy.rules.templates import Marks, Template
+
+Shape = Callable[[bytes], bytes | None]  # a signature as written -> its own bytes, None if it is written otherwise
+
+_ESCAPES = re.compile(rb"%(?:3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParamsFormat:
+    """The signature's value is pairs, as in `t=1,v1=ab`; those called `param` hold signatures."""
+
+    param: bytes
+    separator: bytes = b","
+    assign: bytes = b"="
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class TemplateReader:
+    """`base_url`: the public URL without its query; `url_decode`: its escapes may also have been signed decoded.
+
+    `late`: the time's locator, where the time is in the body and not in the template.
+    """
+
+    signature: tuple[Locator, ...]
+    shape: Shape
+    algorithm: str = ""
+    params: ParamsFormat | None = None
+    prefix: bytes = b""
+    repeat: bool = False
+    template: Template | None = None
+    time: Locator | None = None
+    late: Locator | None = None
+    time_unit: str = "s"
+    nonce: Locator | None = None  # one of the template's
+    id: tuple[Locator, ...] = ()
+    base_url: bytes = b""
+    url_decode: bool = False
+
+    headers: frozenset[bytes] = field(init=False)  # `repeat` allows several lines of the signature's
+    _every: bool = field(init=False)
+    _parses_json: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        others = list(() if self.template is None else self.template.locators)
+        others += () if self.time is None else (self.time,)
+        others += self.id if self._signs("id") else ()
+        once = others if self.repeat else [*self.signature, *others]
+        self.headers = frozenset(locator.name for locator in once if locator.kind == "header")
+        self._every = any(locator.every for locator in self.signature)
+        self._parses_json = any(locator.kind == "json" for locator in (*self.signature, *others))
+
+    def read(self, incoming: Incoming) -> Claim:
+        """First what is absent, then what has the wrong shape; of the body only what carries the proof is parsed."""
+        if self._parses_json:
+            _refuse_double_names(incoming)
+        values = self._values(incoming)
+        mark = b""
+        if self.time is not None and self.time.kind != "param":
+            mark = one(self.time, incoming, "missing_timestamp")
+        name = self._id(incoming)
+        signatures = self._signatures(values, incoming)
+        if self.time is not None and self.time.kind == "param":
+            mark = one(self.time, incoming, "missing_timestamp")
+        when = None if self.time is None else self._unix(mark)
+        inside = self._inside(incoming)
+        messages = self._messages(incoming, mark, name, inside)
+        return Claim(signatures, messages, self.algorithm, when, self._every, inside.get(self.nonce))
+
+    def late_time(self, incoming: Incoming) -> float | None:
+        """The time of a proven body that its template does not name (Linear)."""
+        return None if self.late is None else self._unix(one(self.late, incoming, "missing_timestamp"))
+
+    def _signs(self, name: str) -> bool:
+        return self.template is not None and name in self.template.names
+
+    def _values(self, incoming: Incoming) -> list[bytes]:
+        found: list[bytes] = []
+        for locator in self.signature:
+            values = locator.find(incoming)
+            if len(values) > 1 and not (self.repeat or locator.every):
+                raise Stop("malformed_signature", "the signature is there twice")
+            found += values
+        if self.repeat:
+            found = [piece.strip(b" \t") for value in found for piece in value.split(b",")]
+        if not any(found):
+            raise Stop("missing_signature", "no signature where it should be")
+        return found
+
+    def _id(self, incoming: Incoming) -> bytes:
+        if not self._signs("id"):
+            return b""
+        found = first(self.id, incoming)
+        if found is None:
+            raise Stop("missing_id", "the id is signed and not there")
+        return found
+
+    def _signatures(self, values: list[bytes], incoming: Incoming) -> list[bytes]:
+        if self.params is not None:
+            values = self._of_params(values, incoming)
+        shaped = [self.shape(value.removeprefix(self.prefix)) for value in values if value.startswith(self.prefix)]
+        found = [signature for signature in shaped if signature is not None]
+        if not self._every and len(values) > MOST_SIGNATURES:
+            raise Stop("malformed_signature", f"more than {MOST_SIGNATURES} signatures")
+        if not found or (self._every and len(found) < len(values)):
+            raise Stop("malformed_signature", "prefix, length or alphabet is not that of such a signature")
+        return found
+
+    def _of_params(self, values: list[bytes], incoming: Incoming) -> list[bytes]:
+        assert self.params is not None  # noqa: S101 - asked by the caller
+        separator = self.params.separator
+        incoming.params = split_params(separator.join(values), separator, self.params.assign)
+        return incoming.params.get(self.params.param, [])
+
+    def _inside(self, incoming: Incoming) -> dict[Locator | None, bytes]:
+        return {
+            locator: one(locator, incoming, "missing_id" if locator == self.nonce else "missing_signature")
+            for locator in (() if self.template is None else self.template.locators)
+        }
+
+    def _messages(
+        self, incoming: Incoming, mark: bytes, name: bytes, inside: Mapping[Locator | None, bytes]
+    ) -> list[list[bytes]]:
+        if self.template is None:
+            return []
+        urls = self._urls(incoming) if self._signs("url") else [b""]
+        return [self.template.message(incoming, Marks(mark, name, url), inside) for url in urls]
+
+    def _urls(self, incoming: Incoming) -> list[bytes]:
+        url = self.base_url if incoming.query is None else self.base_url + b"?" + incoming.query
+        if not self.url_decode:
+            return [url]
+        decoded = _ESCAPES.sub(lambda escape: bytes.fromhex(escape[0][1:].decode()), url)
+        return [url] if decoded == url else [url, decoded]
+
+    def _unix(self, mark: bytes) -> float:
+        when = unix_time(mark, self.time_unit)
+        if when is None:
+            raise Stop("malformed_timestamp", f"the time is not written as {self.time_unit}")
+        return when
+
+
+def one(locator: Locator, incoming: Incoming, missing: str) -> bytes:
+    """The one value there. Raises `Stop`: `missing` where there is none, `malformed_signature` where there are two."""
+    values = locator.find(incoming)
+    if len(values) > 1:
+        raise Stop("malformed_signature", f"a {locator.kind} value that takes part in the signature is there twice")
+    if not values or not values[0]:
+        raise Stop(missing, f"a {locator.kind} value that takes part in the signature is not there")
+    return values[0]
+
+
+def _refuse_double_names(incoming: Incoming) -> None:
+    try:
+        incoming.unambiguous_document()
+    except DuplicateName as error:
+        raise Stop("malformed_signature", str(error)) from None
