@@ -15,6 +15,7 @@ from proxy.errors import Refusal
 
 Dice = Callable[[], float]  # uniform in [0, 1)
 TICK = 0.02  # seconds; alarms within one tick share a timer of the loop
+LEAST = 0.001  # seconds; a timer that is nearer may ring at once
 
 
 class Clock(NamedTuple):
@@ -128,7 +129,7 @@ class Waits:
         entry = (when if ends is None else ends, signal)
         if entry[0] > self.until:
             raise draining()
-        timer = None if when == math.inf else self._loop.call_at(when, _over, signal)
+        timer = None if when == math.inf else self._loop.call_at(when, self._over, signal, when)
         self._waiting.add(entry)
         try:
             return await signal
@@ -144,12 +145,15 @@ class Waits:
             if when > until and not signal.done():
                 signal.set_exception(draining())
 
+    def _over(self, signal: asyncio.Future[bool], when: float) -> None:
+        if signal.done():
+            return
+        if self._loop.time() < when:  # uvloop rounds a timer to the nearest millisecond, so every second one is early
+            self._loop.call_at(when + LEAST, self._over, signal, when)
+        else:
+            signal.set_result(False)
+
 
 def draining() -> Refusal:
     """The refusal of a wait that a shutdown cuts short."""
     return Refusal("draining", "Outrigger is shutting down.", retry_after=1.0)
-
-
-def _over(signal: asyncio.Future[bool]) -> None:
-    if not signal.done():
-        signal.set_result(False)

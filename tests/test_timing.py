@@ -6,6 +6,7 @@ import pytest
 
 from proxy.errors import Refusal
 from proxy.timing import TICK, Alarms, Waits
+from tests.support.loop import JumpingLoop
 
 
 async def test_an_alarm_ends_its_block_at_its_time_and_at_most_a_tick_later():
@@ -74,6 +75,20 @@ async def test_a_wait_is_never_shorter_than_asked():
     loop = asyncio.get_running_loop()
     await Waits(loop).sleep_until(30.0)
     assert loop.time() >= 30.0
+
+
+class _EarlyLoop(JumpingLoop):
+    """Rounds timers down as uvloop does every second time."""
+
+    def call_at(self, when, callback, *args, context=None):
+        return super().call_at(when - 0.0005, callback, *args, context=context)
+
+
+def test_a_wait_is_never_shorter_than_asked_on_a_loop_that_rounds_its_timers():
+    with asyncio.Runner(loop_factory=_EarlyLoop) as runner:
+        loop = runner.get_loop()
+        runner.run(Waits(loop).sleep_until(30.0))
+        assert 30.0 <= loop.time() <= 30.001
 
 
 async def test_a_signal_ends_a_wait_before_its_time():
