@@ -53,11 +53,13 @@ class RetrySettings:
 
 
 class Ending(NamedTuple):
-    """How an attempt ended, as far as another one is concerned: the part of a verdict or failure that is read here."""
+    """How an attempt ended, as far as another one is concerned: the part of a verdict or failure that is read here.
+
+    `told`: where a provider that refused said nothing, the cooldown has put its own guess into the verdict.
+    """
 
     repeat: Repeat
     told: float | None = None
-    cools: bool = False
     says_no: bool = False
     sent: bool = True  # False: no byte can have reached the provider
 
@@ -118,19 +120,12 @@ def pause(attempt: int, ending: Ending, backoff: BackoffSettings, dice: Dice) ->
     """Seconds between the end of attempt number `attempt` and the next one, never less than told."""
     if ending.told:
         return told_jitter(ending.told, dice)
-    if ending.cools and ending.told is None:  # refused without a word on when: the cooldown's own guess
-        return told_jitter(untold_wait(attempt), dice)
     return full_jitter(attempt, backoff.base, backoff.max, dice)
 
 
 def full_jitter(attempt: int, base: float, limit: float, dice: Dice) -> float:
     """Seconds to wait before attempt number `attempt` + 1: uniform in [0, min(limit, base * 2 ** (attempt - 1)))."""
     return dice() * min(limit, base * 2.0 ** min(attempt - 1, 60))  # 60: a float stays finite
-
-
-def untold_wait(refused: int) -> float:
-    """Seconds that a provider gets which refused `refused` times and did not say for how long: 1, 2, 4 … 30."""
-    return min(30.0, 2.0 ** min(refused - 1, 60))
 
 
 def told_jitter(told: float, dice: Dice) -> float:

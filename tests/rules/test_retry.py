@@ -16,12 +16,11 @@ from proxy.rules.retry import (
     pause,
     spare_time,
     told_jitter,
-    untold_wait,
 )
 
 SETTINGS = RetrySettings(attempts=3, max_retry_after=60.0, backoff=BackoffSettings(base=0.2, max=10.0))
 FAILED = Ending(Repeat.SAFE)
-REFUSED = Ending(Repeat.ALWAYS, cools=True)
+REFUSED = Ending(Repeat.ALWAYS)
 FINE = Situation(
     attempts=1,
     wanted=True,
@@ -106,9 +105,6 @@ WAITS = {  # the end of the attempt, its number, dice; then seconds
     "but at most one second more": (REFUSED._replace(told=50.0), 2, 0.5, 50.5),
     "a failure's told wait counts as well": (FAILED._replace(told=5.0), 1, 0.0, 5.0),
     "told to wait no time leaves the jitter alone": (REFUSED._replace(told=0.0), 1, 0.5, 0.1),
-    "refused without a told wait: one second": (REFUSED, 1, 0.0, 1.0),
-    "then two": (REFUSED, 2, 0.0, 2.0),
-    "up to thirty": (REFUSED, 9, 0.0, 30.0),
 }
 
 
@@ -120,9 +116,9 @@ def test_wait(ending, attempt, dice, seconds):
 DICE = st.floats(0, 1, exclude_max=True)
 
 
-@given(st.floats(0, 1e8), st.integers(1, 1000), DICE, st.sampled_from(Repeat), st.booleans())
-def test_no_wait_is_shorter_than_told(told, attempt, dice, repeat, cools):
-    wait = pause(attempt, Ending(repeat, told=told, cools=cools), SETTINGS.backoff, lambda: dice)
+@given(st.floats(0, 1e8), st.integers(1, 1000), DICE, st.sampled_from(Repeat))
+def test_no_wait_is_shorter_than_told(told, attempt, dice, repeat):
+    wait = pause(attempt, Ending(repeat, told=told), SETTINGS.backoff, lambda: dice)
     assert wait >= told
 
 
@@ -134,10 +130,6 @@ def test_a_told_wait_grows_by_at_most_a_tenth_and_a_second(told, dice):
 @given(st.integers(1, 10**6), st.floats(0, 100), st.floats(0, 1000), DICE)
 def test_jitter_stays_within_its_limit_for_any_number_of_attempts(attempt, base, limit, dice):
     assert 0 <= full_jitter(attempt, base, limit, lambda: dice) <= limit
-
-
-def test_an_untold_wait_is_one_second_doubling_to_thirty():
-    assert [untold_wait(refused) for refused in range(1, 8)] == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
 
 
 @pytest.mark.parametrize(("connect", "total", "spare"), [(2.0, 60.0, 2.0), (2.0, 5.0, 0.5), (2.0, float("inf"), 2.0)])
