@@ -1,0 +1,56 @@
+"""The whole program in a process of its own, on free ports, with a provider on a real socket behind it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from textwrap import indent
+
+import pytest
+
+from tests.support.program import Program
+from tests.support.scripted import Line, ScriptedUpstream
+
+LISTEN = "listen: {proxy: 127.0.0.1:0, webhooks: 127.0.0.1:0, admin: 127.0.0.1:0}\n"
+
+Run = Callable[..., Program]
+
+
+@pytest.fixture
+def provider() -> Iterator[Callable[..., ScriptedUpstream]]:
+    """Makes scripted upstreams and ends them with the test."""
+    made: list[ScriptedUpstream] = []
+
+    def make(*script: Line) -> ScriptedUpstream:
+        made.append(ScriptedUpstream(*script))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """`run("upstreams: …")` starts the program on a file of that text; it is stopped with the test."""
+    started: list[Program] = []
+
+    def start(text: str, **environ: str) -> Program:
+        config = tmp_path / "config.yaml"
+        config.write_text(f"version: 1\n{LISTEN if 'listen:' not in text.splitlines()[0] else ''}{text}")
+        started.append(Program(config, environ))
+        return started[-1]
+
+    yield start
+    for program in started:
+        program.stop()
+
+
+@pytest.fixture
+def through(run: Run, provider: Callable[..., ScriptedUpstream]) -> Callable[..., tuple[Program, ScriptedUpstream]]:
+    """`through([script], "more keys")`: the program with one upstream `api` that is the script's provider."""
+
+    def start(script: list[Line] | None = None, keys: str = "", more: str = "") -> tuple[Program, ScriptedUpstream]:
+        upstream = provider(*(script or []))
+        lines = f"url: {upstream.url}\n{keys}"
+        return run(f"upstreams:\n  api:\n{indent(lines, '    ')}\n{more}"), upstream
+
+    return start
