@@ -1,0 +1,290 @@
+"""A listener of the data path: its socket, a paused accept, the sweep that ends what stalls, and the drain.
+
+The one thing a reader would get wrong: over the limit of connections nothing is refused; they wait in the kernel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from proxy.edges.http1.request_reader import Heads
+from proxy.edges.http1.server import ServerConnection
+from proxy.edges.http1.service import Refuse, Service
+from proxy.model import Call
+from proxy.pipeline import Handler
+from proxy.timing import Alarms, Clock
+from proxy.units import Bytes, Seconds
+
+_uvloop: ModuleType | None
+try:
+    import uvloop as _uvloop
+except ImportError:  # a platform that it is not built for
+    _uvloop = None
+
+SWEEP = 1.0  # seconds between two looks at all connections: the most by which their timers are late
+BACKLOG = 1_024  # connections that the kernel holds while accept is paused
+FULL_PAUSE = 1.0  # seconds until the next try when no descriptor is left
+SETTLE = 0.01  # seconds in which a request that has reached the kernel is still taken when a drain begins
+UNDO = 1.0  # seconds that a cancelled call has to undo what it did
+
+_NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one client may use, by the page on security, section 15."""
+
+    line: Bytes  # request line, without its line end
+    field: Bytes  # one field, name and value
+    fields: int
+    head: Bytes
+    head_time: Seconds = 10.0  # first byte to the end of the head
+    idle_time: Seconds  # between two requests
+    connections: int
+    idle: Seconds = 30.0  # a client that takes nothing of an answer
+
+
+PROXY = Limits(line=16_384, field=16_384, fields=128, head=65_536, idle_time=75.0, connections=4_096)
+WEBHOOKS = Limits(line=8_192, field=16_384, fields=100, head=65_536, idle_time=30.0, connections=1_000)
+
+
+class Listener:
+    """Serves HTTP/1.1 on one address: each request to `handler`, what may not reach it to `refuse`."""
+
+    def __init__(  # noqa: PLR0913 - what the connections need from outside, by name
+        self,
+        handler: Handler,
+        *,
+        limits: Limits,
+        refuse: Refuse,
+        new_call: Callable[[], Call],
+        clock: Clock,
+        alarms: Alarms,
+        bug: Callable[[str, BaseException], None],
+    ) -> None:
+        self._service = Service(
+            handler=handler,
+            limits=limits,
+            refuse=refuse,
+            new_call=new_call,
+            now=clock.now,
+            alarms=alarms,
+            bug=bug,
+            heads=Heads(limits),
+            left=self._left,
+        )
+        self._limits = limits
+        self._bug = bug
+        self._path: Path | None = None
+        self._accepting: asyncio.Task[None] | None = None
+        self._admitting = False
+        self._full = False  # no descriptor was left at the last try
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiter: asyncio.Future[None] | None = None  # of who waits for a connection to go: accept, later close
+
+    @property
+    def connections(self) -> int:
+        """Connections that are open."""
+        return len(self._service.connections)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that are being answered."""
+        return len(self._service.tasks)
+
+    async def start(self, address: str) -> str:
+        """Listens on `host:port`, `[v6]:port` or `unix:/path`, and says what was bound in the same spelling.
+
+        Port 0 picks a free one. Raises `OSError` where the address cannot be had, `ValueError` where it is none.
+        """
+        loop = asyncio.get_running_loop()
+        if address.startswith("unix:"):
+            self._path = Path(address.removeprefix("unix:"))
+            listening = _unix_socket(self._path)
+        else:
+            host, port = _tcp_address(address)
+            listening = await _tcp_socket(loop, host, port)
+            address = f"{address.rpartition(':')[0]}:{listening.getsockname()[1]}"
+        listening.settimeout(0)
+        self._accepting = loop.create_task(self._accept(loop, listening))
+        self._timer = loop.call_later(SWEEP, self._sweep, loop)
+        return address
+
+    def drain(self) -> None:
+        """Accepts no more, ends the connections that wait for a request, and lets every further answer close."""
+        service = self._service
+        if service.draining:
+            return
+        service.draining = True
+        if self._accepting is not None and not self._admitting:
+            self._accepting.cancel()
+        asyncio.get_running_loop().call_later(SETTLE, self._end_idle)
+
+    async def close(self, until: float) -> None:
+        """Drains, waits until `until` (the loop's time) for what is in flight, and resets what is left then."""
+        loop = asyncio.get_running_loop()
+        self.drain()
+        if self._accepting is not None:
+            await asyncio.wait({self._accepting})
+        timer = loop.call_at(until, self._cut)
+        while self._service.connections:
+            self._waiter = loop.create_future()
+            await self._waiter
+        timer.cancel()
+        if self._service.tasks:  # cancelled with their connections
+            await asyncio.wait(tuple(self._service.tasks), timeout=UNDO)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def _accept(self, loop: asyncio.AbstractEventLoop, listening: socket.socket) -> None:
+        try:
+            while not self._service.draining:
+                await self._accept_one(loop, listening)
+        except asyncio.CancelledError:
+            if not self._service.draining:
+                raise
+        else:
+            return
+        finally:
+            await self._unbind(loop, listening)
+
+    async def _accept_one(self, loop: asyncio.AbstractEventLoop, listening: socket.socket) -> None:
+        while len(self._service.connections) >= self._limits.connections:
+            self._waiter = loop.create_future()
+            await self._waiter
+        try:
+            accepted, _ = await loop.sock_accept(listening)
+        except OSError as error:
+            if error.errno in _NO_ROOM:
+                if not self._full:
+                    self._bug("accept", error)
+                self._full = True
+                await asyncio.sleep(FULL_PAUSE)
+            return  # anything else is one client's, who left before it was accepted
+        self._full = False
+        await self._admit(loop, accepted)
+
+    async def _admit(self, loop: asyncio.AbstractEventLoop, accepted: socket.socket) -> None:
+        self._admitting = True
+        try:
+            accepted.settimeout(0)
+            if accepted.family != socket.AF_UNIX:
+                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio forgets it for these
+            await loop.connect_accepted_socket(lambda: ServerConnection(self._service, loop), accepted)
+        except OSError:  # it left meanwhile
+            accepted.close()
+        except BaseException:
+            accepted.close()
+            raise
+        finally:
+            self._admitting = False
+
+    async def _unbind(self, loop: asyncio.AbstractEventLoop, listening: socket.socket) -> None:
+        """Takes in those that the kernel has already connected, a request of theirs may be under way; then closes."""
+        try:
+            while len(self._service.connections) < self._limits.connections:
+                accepted, _ = listening.accept()
+                await self._admit(loop, accepted)
+        except OSError:  # nobody left
+            pass
+        finally:
+            listening.close()
+            if self._path is not None:
+                self._path.unlink(missing_ok=True)
+
+    def _left(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = loop.call_later(SWEEP, self._sweep, loop)
+        now = self._service.now()
+        for connection in tuple(self._service.connections):
+            self._guarded(connection.sweep, now)
+
+    def _guarded(self, sweep: Callable[[float], None], now: float) -> None:
+        try:
+            sweep(now)
+        except Exception as error:  # noqa: BLE001 - one connection's bug must not keep the others open for ever
+            self._bug("sweep", error)
+
+    def _end_idle(self) -> None:
+        for connection in tuple(self._service.connections):
+            connection.drain()
+
+    def _cut(self) -> None:
+        for connection in tuple(self._service.connections):
+            connection.cut()
+
+
+def loop_factory(*, uvloop: bool = True) -> asyncio.AbstractEventLoop:
+    """A new event loop: uvloop's where it is installed and wanted, else asyncio's own."""
+    if uvloop and _uvloop is not None:
+        loop: asyncio.AbstractEventLoop = _uvloop.new_event_loop()
+        return loop
+    return asyncio.new_event_loop()
+
+
+def _tcp_address(address: str) -> tuple[str, int]:
+    host, colon, port = address.rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not colon or not bare or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise ValueError(f"{address!r} is not `host:port`, `[v6]:port` or `unix:/path`")
+    if (":" in bare) != (bare != host):
+        raise ValueError(f"{address!r} is not `host:port`; an IPv6 address stands in brackets")
+    return bare, int(port)
+
+
+async def _tcp_socket(loop: asyncio.AbstractEventLoop, host: str, port: int) -> socket.socket:
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, where = min(found, key=lambda one: one[0] != socket.AF_INET)  # `localhost`: 127.0.0.1
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))  # [::] is everywhere
+        listening.bind(where)
+        listening.listen(BACKLOG)
+    except BaseException:
+        listening.close()
+        raise
+    return listening
+
+
+def _unix_socket(path: Path) -> socket.socket:
+    if path.parent.stat().st_mode & stat.S_IWOTH:
+        raise PermissionError(errno.EACCES, "anyone may write to the directory of a Unix socket", str(path.parent))
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    old = os.umask(0o117)  # 0660 from the start: chmod after bind would leave a moment
+    try:
+        _remove_stale(path)
+        listening.bind(str(path))
+        listening.listen(BACKLOG)
+    except BaseException:
+        listening.close()
+        raise
+    finally:
+        os.umask(old)
+    return listening
+
+
+def _remove_stale(path: Path) -> None:
+    """Removes a socket that a killed process left behind; one that answers stays, and `bind` fails on it."""
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        asking.settimeout(0)
+        try:
+            asking.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink(missing_ok=True)
+        except OSError:
+            pass
