@@ -45,13 +45,14 @@ class Whole:
 class Body:
     """A request body: read once from the application, sent once per attempt while it fits into what may be kept.
 
-    `length` is what the application declared, None for a chunked body.
+    `length` is what the application declared, None for a chunked body. `watch` sees each piece that is read.
     """
 
-    __slots__ = ("_begun", "_ended", "_kept", "_most", "_passed", "_reader", "_room", "_source", "length")
+    __slots__ = ("_begun", "_ended", "_kept", "_most", "_passed", "_reader", "_room", "_source", "length", "watch")
 
     def __init__(self, source: Stream, length: int | None, keep: int = 0) -> None:
         self.length = length
+        self.watch: Callable[[bytes], None] | None = None
         self._source = source
         self._most: float = math.inf
         self._passed = 0
@@ -125,6 +126,8 @@ class _Reader:
         else:
             piece = await body._pull()
         self._place += 1
+        if body.watch is not None:
+            body.watch(piece)
         return piece
 
 
