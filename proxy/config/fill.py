@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from proxy.config.complaints import Complaints, near
 from proxy.config.ranges import limits
-from proxy.config.tree import Node, plain, resolved
+from proxy.config.tree import Node, entries, plain, resolved
 from proxy.units import Spelling
 
 T = TypeVar("T")
@@ -113,6 +113,8 @@ class Filling:
                 self.written[at] = node.written
 
     def _read(self, hint: Any, node: Node, at: str) -> Any:
+        if hint in (Node, object):
+            return node if hint is Node else plain(node)
         origin = typing.get_origin(hint)
         if origin in (types.UnionType, typing.Union):
             return self._either(typing.get_args(hint), node, at)
@@ -122,7 +124,7 @@ class Filling:
             return self._several(origin, typing.get_args(hint)[0], node, at)
         if origin is Mapping:
             return self._mapping(typing.get_args(hint)[1], node, at)
-        return plain(node) if hint is object else _leaf(hint, node, at)
+        return _leaf(hint, node, at)
 
     def _either(self, hints: tuple[Any, ...], node: Node, at: str) -> Any:
         wanted = [hint for hint in hints if hint is not type(None)]
@@ -135,14 +137,18 @@ class Filling:
                 return _leaf(str, node, at)
             raise Wrong("a map")
         maps = [hint for hint in wanted if hint is not str]
-        return self._read(maps[0] if len(maps) == 1 else self._tagged(maps, node), node, at)
+        kind = maps[0] if len(maps) == 1 else self._tagged(maps, node)
+        return BAD if kind is None else self._read(kind, node, at)
 
     def _tagged(self, kinds: list[Any], node: Node) -> Any:
         tags = {typing.get_args(shape(kind)["type"].hint)[0]: kind for kind in kinds}
-        tag = node.content.get("type") if isinstance(node.content, dict) else None
+        tag = entries(node).get("type")
         if tag is None:
             raise Wrong(f"a map with type, one of {', '.join(tags)}", given="no type")
-        return tags.get(str(tag.content)) or kinds[0]  # which then complains about the type
+        name = tag.content if isinstance(tag.content, str) else ""
+        if name not in tags:
+            self.complaints.add(tag, ", ".join(tags), meant=near(name, tags))
+        return tags.get(name)
 
     def _instance(self, kind: type, node: Node, at: str) -> Any:
         found = self.fields(shape(kind), node, at)

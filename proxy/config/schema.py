@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from proxy.config.complaints import Complaint
 from proxy.rules.rate_limit import RateLimitSettings
 from proxy.rules.signatures import VerifySettings
 from proxy.units import Bytes, Seconds
@@ -134,9 +135,10 @@ class ShutdownSettings:
 class Settings:
     """A whole configuration without an error.
 
-    `unsafe`: what is allowed and should be said aloud at every start, one line each. `where`: dotted key ->
-    `config.yaml:12` or `preset stripe`; a key that is not there has its default. `written`: dotted key -> the text of
-    the file, for values that variables went into; whoever shows settings shows this.
+    `unsafe`: what is allowed and should be said aloud at every start, one line each; `notes`: what `check` says beside
+    that. `doubts`: secrets that verify nothing; `check` refuses them, a running program answers 503 until they change.
+    `where`: dotted key -> `config.yaml:12` or `preset stripe`; a key that is not there has its default. `written`:
+    dotted key -> the text of the file, for values that variables went into; whoever shows settings shows this.
     """
 
     path: Path
@@ -155,6 +157,8 @@ class Settings:
     state: StateSettings = StateSettings()
     shutdown: ShutdownSettings = ShutdownSettings()
     unsafe: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    doubts: tuple[Complaint, ...] = ()
     where: Mapping[str, str] = field(default_factory=dict)
     written: Mapping[str, str] = field(default_factory=dict)
 

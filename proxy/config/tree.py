@@ -146,3 +146,31 @@ def without(node: Node, *keys: str) -> Node:
 def with_entry(node: Node, key: str, value: Node) -> Node:
     """A map with one more key, or another value behind it."""
     return replace(node, content={**entries(node), key: value})
+
+
+def nearest(node: Node, *path: str) -> Node:
+    """The node at the end of `path`, or the last one on the way to it that is there."""
+    for key in path:
+        found = entries(node).get(key)
+        if found is None:
+            break
+        node = found
+    return node
+
+
+def deep(node: Node | None, *path: str) -> Node | None:
+    """The node at the end of `path`, None where there is none."""
+    for key in path:
+        node = entries(node).get(key)
+    return node
+
+
+def put(node: Node, value: Node | None, *path: str) -> Node:
+    """The tree with `value` at the end of `path`; None takes off what is there."""
+    key, *rest = path
+    if not rest:
+        return without(node, key) if value is None else with_entry(node, key, value)
+    inner = entries(node).get(key)
+    if inner is None and value is None:
+        return node
+    return with_entry(node, key, put(inner or replace(node, content={}, key=key), value, *rest))

@@ -1,0 +1,82 @@
+"""What the secrets' values of this moment say about a configuration: keys in the wrong mode, values that fit nothing.
+
+The one thing a reader would get wrong: a value may change while the program runs, so of all this only a live key in
+`mode: sandbox` is an error at start; the rest is for `check` and for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from proxy.config.complaints import Complaints
+from proxy.config.manifest import Presets
+from proxy.config.preset_secrets import keys_in_place
+from proxy.config.schema import Settings, WebhookSettings
+from proxy.config.sources import Unreadable, reading
+from proxy.config.tree import Node, nearest
+from proxy.config.unsafe import Process, unsafe
+from proxy.config.upstreams import secret_names
+from proxy.rules.credentials import Secret
+from proxy.rules.schemes import compile_scheme
+
+
+def judged(
+    settings: Settings,
+    root: Node,
+    presets: Presets,
+    tested: Mapping[str, str],
+    environ: Mapping[str, str],
+    complaints: Complaints,
+) -> Settings:
+    """The settings with `unsafe`, `notes` and `doubts`. `tested`: see `preset_secrets.test_names`."""
+    values, missing = _values(settings, environ)
+    warnings: list[str] = []
+    for upstream in settings.upstreams.values():
+        manifest = presets.manifest(upstream.integration or "")
+        if manifest is None:
+            continue
+        needed = {name: values[name] for name in secret_names(upstream) & values.keys()}
+        findings = keys_in_place(upstream, manifest, needed, tested)
+        warnings += findings.warnings
+        for name, begins in findings.errors.items():
+            place = nearest(root, "upstreams", upstream.name, "mode")
+            complaints.add(place, f"a key that begins {begins}", given=f"sandbox with a live key in {name}")
+    found = Complaints()
+    for webhook in settings.webhooks.values():
+        for allowed, given in _unfit(webhook, values, missing):
+            found.add(nearest(root, "webhooks", webhook.name, "verify", "secrets"), allowed, given=given)
+    return replace(
+        settings,
+        unsafe=(*unsafe(settings, values, Process.this()), *warnings),
+        notes=tuple(f"secret {name} is {reason} now" for name, reason in missing.items()),
+        doubts=tuple(found.listed()),
+    )
+
+
+def _values(settings: Settings, environ: Mapping[str, str]) -> tuple[dict[str, bytes], dict[str, str]]:
+    """What can be read, and why the rest cannot."""
+    values: dict[str, bytes] = {}
+    missing: dict[str, str] = {}
+    for name, source in settings.secrets.items():
+        try:
+            values[name] = reading(source, environ)
+        except Unreadable as error:
+            missing[name] = error.reason
+    return values, missing
+
+
+def _unfit(
+    webhook: WebhookSettings, values: Mapping[str, bytes], missing: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """(allowed, given) for each secret that can verify nothing."""
+    scheme = compile_scheme(webhook.verify, webhook.public_url)
+    for name in webhook.verify.secrets:
+        if missing.get(name) == "empty":
+            yield "a value that is not empty", f"secret {name}, which is empty"
+        if name not in values:
+            continue
+        try:
+            scheme.keys([Secret(name, values[name])])
+        except ValueError as error:
+            yield "a value that fits verify.key", str(error)

@@ -1,0 +1,204 @@
+"""What must hold between an upstream's settings, beyond the type of each (`security.md` §5, §7, §8)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from ipaddress import ip_network
+from pathlib import Path
+
+from proxy import integrations
+from proxy.config.addresses import ADDRESS, URL, address, url_problem
+from proxy.config.complaints import Complaints, near
+from proxy.config.layers import filled_by
+from proxy.config.manifest import Manifest
+from proxy.config.tree import Node, deep, nearest
+from proxy.rules.credentials import ApiKeyAuth, BasicAuth, BearerAuth, Template
+from proxy.rules.headers import fold
+from proxy.rules.scope import ENTRY
+from proxy.upstream import UpstreamSettings
+
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NOT_OURS = frozenset({"host", "content-length", "transfer-encoding", "connection"})
+_FREE = "a header name other than Host, Content-Length, Transfer-Encoding, Connection and Outrigger-…"
+
+
+class Checks:
+    """Complains about one upstream. `tree`: what it was read from; `known`: the secrets it may name."""
+
+    def __init__(self, complaints: Complaints, tree: Node, manifest: Manifest | None, known: Collection[str]) -> None:
+        self._complaints = complaints
+        self._tree = tree
+        self._manifest = manifest
+        self._known = known
+
+    def all(self, settings: UpstreamSettings, wrong: Collection[str]) -> None:
+        """Every check whose settings could be read; `wrong`: the keys that could not."""
+        checks: dict[str, Callable[[UpstreamSettings], None]] = {
+            "mode": self._mode,
+            "url": self._url,
+            "listen": self._listen,
+            "inject": self._inject,
+            "auth": self._auth,
+            "scope": self._scope,
+            "retry": self._retry,
+            "errors": self._errors,
+            "tls": self._tls,
+            "egress": self._egress,
+        }
+        for key, check in checks.items():
+            if key not in wrong and not (key == "url" and "sandbox_url" in wrong):
+                check(settings)
+
+    def _say(self, path: str, allowed: str, *, given: str | None = None, meant: str = "") -> None:
+        self._complaints.add(nearest(self._tree, *path.split(".")), allowed, given=given, meant=meant)
+
+    def _mode(self, settings: UpstreamSettings) -> None:
+        name = settings.integration
+        if settings.mode == "mock" and (name is None or (self._manifest and not integrations.has_fake(name))):
+            able = ", ".join(one for one in integrations.names() if integrations.has_fake(one))
+            self._say("mode", f"live or sandbox; mock only with one of the integrations {able}")
+        sandbox = self._manifest.sandbox if self._manifest else None
+        possible = deep(self._tree, "sandbox_url") is not None or (sandbox and (sandbox.url or sandbox.env))
+        if settings.mode == "sandbox" and not possible:
+            self._say("mode", "live; sandbox only with sandbox_url, or an integration that has one")
+
+    def _url(self, settings: UpstreamSettings) -> None:
+        own_sandbox = settings.mode == "sandbox" and deep(self._tree, "sandbox_url") is not None
+        if settings.url:
+            problem = url_problem(settings.url)
+            if problem is not None:
+                self._say("sandbox_url" if own_sandbox else "url", URL, given=problem)
+        elif settings.mode != "mock" and (settings.integration is None or self._manifest):
+            self._say("url", f"url: {URL}", given="no url")
+
+    def _listen(self, settings: UpstreamSettings) -> None:
+        try:
+            address(settings.listen or "127.0.0.1:0")
+        except ValueError:
+            self._say("listen", ADDRESS)
+
+    def _inject(self, settings: UpstreamSettings) -> None:
+        taken = dict.fromkeys(filled_by(deep(self._tree, "auth")), "auth")
+        for name, words in settings.inject.headers.items():
+            self._header("inject.headers", name, words)
+            folded = fold(name.encode()).decode()
+            if folded in taken:
+                place = f"inject.headers.{name}"
+                self._complaint_about(
+                    place, name, "each header filled once", given=f"a header that {taken[folded]} fills"
+                )
+            taken[folded] = "another line"
+        for name, words in settings.inject.query.items():
+            self._template("inject.query", name, words)
+            if not name or _CONTROL.search(name):
+                self._complaint_about("inject.query", name, "a name without control characters", given="another name")
+
+    def _auth(self, settings: UpstreamSettings) -> None:
+        auth = settings.auth
+        if isinstance(auth, BasicAuth):
+            self._secret("auth.username", auth.username)
+            self._secret("auth.password", auth.password)
+        elif isinstance(auth, BearerAuth | ApiKeyAuth):
+            self._secret("auth.secret", auth.secret)
+        if isinstance(auth, ApiKeyAuth):
+            if not auth.headers:
+                self._say("auth.headers", 'at least one header: {Name: "{secret}"}', given="none")
+            for name, words in auth.headers.items():
+                self._header("auth.headers", name, words)
+
+    def _header(self, section: str, name: str, words: str) -> None:
+        folded = fold(name.encode()).decode()
+        if not TOKEN.fullmatch(name) or folded in _NOT_OURS or folded.startswith("outrigger-"):
+            self._complaint_about(section, name, _FREE, given="a name that cannot be injected")
+        self._template(section, name, words)
+
+    def _template(self, section: str, name: str, words: str) -> None:
+        if _CONTROL.search(words):
+            self._complaint_about(section, name, "one line without control characters", given="text with one")
+        for secret in Template(words).names:
+            if secret not in self._known:
+                meant = near(secret, self._known)
+                self._complaint_about(
+                    section, name, self._secrets(), given="a template over a secret that is not configured", meant=meant
+                )
+
+    def _complaint_about(self, section: str, name: str, allowed: str, *, given: str, meant: str = "") -> None:
+        place = deep(self._tree, *section.split("."), name) or nearest(self._tree, *section.split("."))
+        self._complaints.add(place, allowed, given=given, meant=meant)
+
+    def _secret(self, path: str, name: str) -> None:
+        if name not in self._known:
+            given = "a name that is not under secrets (text that is not shown)"
+            self._say(path, self._secrets(), given=given, meant=near(name, self._known))
+
+    def _secrets(self) -> str:
+        return f"the name of a secret: {', '.join(sorted(self._known)) or 'none is configured'}"
+
+    def _scope(self, settings: UpstreamSettings) -> None:
+        if settings.scope is None:
+            return
+        if self._asks_for_preset() and (self._manifest is None or not self._manifest.scope.used):
+            self._say("scope.allow", "METHOD /path entries; preset only with an integration that lists its use")
+        for key in ("allow", "deny"):
+            for node in _listed(deep(self._tree, "scope", key)):
+                entry = node.content if isinstance(node.content, str) else ""
+                if not (entry == "preset" and key == "allow") and not _is_entry(entry):
+                    allowed = "METHOD /path or * /path; * is one segment, ** only at the end"
+                    self._complaints.add(node, allowed)
+
+    def _asks_for_preset(self) -> bool:
+        return any(node.content == "preset" for node in _listed(deep(self._tree, "scope", "allow")))
+
+    def _retry(self, settings: UpstreamSettings) -> None:
+        backoff, idempotency = settings.retry.backoff, settings.retry.idempotency
+        if backoff.base > backoff.max:
+            self._say("retry.backoff", "base up to max", given="a base above max")
+        if idempotency.header is not None and not TOKEN.fullmatch(idempotency.header):
+            self._say("retry.idempotency.header", "a header name, or none")
+        if idempotency.json is not None and not idempotency.json.startswith("/"):
+            self._say("retry.idempotency.json", "a JSON pointer such as /idempotency_key")
+        if idempotency.json is not None and (idempotency.header is not None or idempotency.generate):
+            self._say("retry.idempotency", "header and generate, or json alone", given="json and another")
+        if idempotency.generate and idempotency.header is None and idempotency.json is None:
+            self._say("retry.idempotency.generate", "true only with a header", given="true without a header")
+
+    def _errors(self, settings: UpstreamSettings) -> None:
+        if settings.errors.style == "native" and settings.native is None and not self._unread_preset(settings):
+            self._say("errors.style", "problem; native only with an integration that has its own error shape")
+
+    def _unread_preset(self, settings: UpstreamSettings) -> bool:
+        return settings.integration is not None and self._manifest is None
+
+    def _tls(self, settings: UpstreamSettings) -> None:
+        for key in ("ca", "cert", "key"):
+            path = getattr(settings.tls, key)
+            if path is not None and not _readable(path):
+                self._say(f"tls.{key}", "a file that can be read", given="a path where there is none")
+        if settings.tls.key is not None and settings.tls.cert is None:
+            self._say("tls.key", "key only together with cert", given="key without cert")
+
+    def _egress(self, settings: UpstreamSettings) -> None:
+        for place, block in enumerate(settings.egress.allow):
+            try:
+                ip_network(block)
+            except ValueError:
+                node = _listed(deep(self._tree, "egress", "allow"))[place]
+                self._complaints.add(node, "a CIDR block such as 10.0.0.0/8, no bits set beyond its prefix")
+
+
+def _listed(node: Node | None) -> list[Node]:
+    return node.content if node is not None and isinstance(node.content, list) else []
+
+
+def _is_entry(entry: str) -> bool:
+    return ENTRY.fullmatch(entry) is not None and "**" not in entry[:-2]
+
+
+def _readable(path: str) -> bool:
+    try:
+        with Path(path).open("rb"):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,180 @@
+"""One webhook: its preset's row and its own words laid over each other and filled into `WebhookSettings`.
+
+The one thing a reader would get wrong: only `deliver: {url, mode: sync}` works today, and the mode in force when none
+is written is another; so a file has to say `sync`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import replace
+from typing import get_args
+
+from proxy.config.addresses import URL, is_metadata, url_problem
+from proxy.config.complaints import Complaints, near
+from proxy.config.fill import BAD, Field, Filling, Shape, shape
+from proxy.config.manifest import Presets
+from proxy.config.schema import WebhookSettings
+from proxy.config.tree import Node, deep, entries, items, laid_over, nearest, put, text, with_entry, without
+from proxy.config.upstream_checks import TOKEN
+from proxy.config.upstreams import NAME
+from proxy.rules.schemes import AVAILABLE_SCHEMES, compile_scheme
+from proxy.rules.signatures import VerifySettings
+
+_TREE = Field(Node | None, required=False)
+FIELDS: Shape = {name: field for name, field in shape(WebhookSettings).items() if name not in {"name", "path"}} | {
+    "path": Field(str, required=False),
+    "verify": Field(VerifySettings, required=True),
+}
+_DELIVER_LATER = ("retry", "order_by", "sign", "secret")
+_SIGNATURE = ("verify", "signature")
+_LOCATORS = ("signature", "id", "type")
+_TOLERANCE = "300"  # seconds, where a time is signed and nobody says more
+_PATH = re.compile(r"/[\x21\x22\x24-\x3e\x40-\x7e]*")  # visible, no # and no ?
+
+
+class Webhooks:
+    """Reads webhooks one by one. `secrets`: the names under `secrets:`."""
+
+    def __init__(self, filling: Filling, presets: Presets, secrets: Collection[str]) -> None:
+        self._filling = filling
+        self._presets = presets
+        self._secrets = secrets
+
+    def read(self, name: str, node: Node) -> WebhookSettings | None:
+        """The webhook's settings; None when something was wrong with them, which was then complained about."""
+        complaints = self._filling.complaints
+        if not NAME.fullmatch(name):
+            complaints.add(node, "a name of a-z, 0-9, _ and -, a letter or digit first", given="another name")
+        preset = self._preset(node)
+        tree = _less_later(_stacked(preset, node), complaints)
+        if deep(tree, "verify") is None:
+            if text(deep(tree, "integration")) is None:
+                complaints.add(node, "integration or verify", given="neither")
+            tree = put(tree, replace(node, content={}, broken=True), "verify")
+        found = self._filling.fields(FIELDS, tree, f"webhooks.{name}")
+        if found is None:
+            return None
+        wrong = {key for key, value in found.items() if value is BAD}
+        found.setdefault("path", f"/{name}")
+        if "verify" not in wrong and not self._verifies(tree, found["verify"], {*self._secrets, *self.needed(node)}):
+            wrong.add("verify")
+        _check(tree, complaints)
+        return None if wrong else WebhookSettings(name=name, **found)
+
+    def _verifies(self, tree: Node, verify: VerifySettings, known: Collection[str]) -> bool:
+        complaints = self._filling.complaints
+        for place, name in enumerate(verify.secrets):
+            if name not in known:
+                allowed = f"names of secrets: {', '.join(sorted(known)) or 'none is configured'}"
+                given = "a name that is not under secrets (text that is not shown)"
+                complaints.add(
+                    items(deep(tree, "verify", "secrets"))[place], allowed, given=given, meant=near(name, known)
+                )
+        try:
+            compile_scheme(verify, text(deep(tree, "public_url")))
+        except ValueError as error:
+            key, _, why = str(error).partition(": ")
+            complaints.add(nearest(tree, "verify", key), why or "another value", given=_said(tree, key))
+            return False
+        return True
+
+    def needed(self, node: Node) -> list[str]:
+        """The secrets that its preset verifies with, which bring their own variables."""
+        preset = self._preset(node, quiet=True)
+        return [name for one in items(deep(preset, "verify", "secrets")) if (name := text(one)) is not None]
+
+    def _preset(self, node: Node, *, quiet: bool = False) -> Node | None:
+        named = entries(node).get("integration")
+        name = text(named)
+        if named is None or name is None:
+            return None
+        preset = self._presets.webhook(name)
+        if preset is None and not quiet:
+            known = self._presets.webhook_names()
+            self._filling.complaints.add(named, ", ".join(known), meant=near(name, known))
+        return preset
+
+
+def _stacked(preset: Node | None, node: Node) -> Node:
+    own = _in_full(node)
+    under = None if preset is None else _in_full(preset)
+    schemes = {text(deep(one, "verify", "scheme")) for one in (own, under)} - {None}
+    if under is not None and len(schemes) > 1:
+        under = put(under, None, "verify")
+    tree = laid_over(under, own)
+    time = deep(tree, "verify", "timestamp")
+    if time is not None and deep(tree, "verify", "tolerance") is None:
+        tree = put(tree, replace(time, content=_TOLERANCE, plain=True), "verify", "tolerance")
+    return tree
+
+
+def _in_full(tree: Node) -> Node:
+    """The tree with `header: X` written as a locator, and single locators as lists of one."""
+    short = deep(tree, "verify", "header")
+    if short is not None and isinstance(short.content, str):
+        tree = put(put(tree, None, "verify", "header"), replace(short, content=f"header:{short.content}"), *_SIGNATURE)
+    for key in _LOCATORS:
+        found = deep(tree, "verify", key)
+        if found is not None and isinstance(found.content, str):
+            tree = put(tree, replace(found, content=[found]), "verify", key)
+    return tree
+
+
+def _less_later(tree: Node, complaints: Complaints) -> Node:
+    """The tree less what a later version will take, which is complained about."""
+    scheme, deliver = deep(tree, "verify", "scheme"), deep(tree, "deliver")
+    known = get_args(shape(VerifySettings)["scheme"].hint)
+    if scheme is not None and text(scheme) in set(known) - set(AVAILABLE_SCHEMES):
+        complaints.not_yet(scheme, ", ".join(AVAILABLE_SCHEMES))
+        tree = put(tree, replace(scheme, broken=True), "verify", "scheme")
+    for key, instead in (("rate_limit", "none"), ("dedupe", "id")):
+        found = deep(tree, key)
+        if found is not None and text(found) != instead and not found.empty:
+            complaints.not_yet(found, instead, given=key if isinstance(found.content, dict) else None)
+            tree = without(tree, key)
+    if deliver is None or not isinstance(deliver.content, dict):
+        complaints.not_yet(deliver or tree, "deliver: {url: …, mode: sync}", given="no deliver.url, which means pull")
+        return without(tree, "deliver")
+    return with_entry(tree, "deliver", _deliver(deliver, complaints))
+
+
+def _deliver(deliver: Node, complaints: Complaints) -> Node:
+    for key in _DELIVER_LATER:
+        found = deep(deliver, key)
+        if found is not None:
+            complaints.not_yet(found, "deliver: {url, mode, timeout, concurrency}", given=f"deliver.{key}")
+    mode = deep(deliver, "mode")
+    if deep(deliver, "url") is None:
+        complaints.not_yet(deliver, "deliver: {url: …, mode: sync}", given="no url, which means pull")
+        deliver = with_entry(deliver, "url", replace(deliver, content="", broken=True))
+    if mode is None:
+        complaints.not_yet(deliver, "mode: sync for now", given="no mode, which means stored")
+    elif text(mode) in {"stored", "sync_then_stored"}:
+        complaints.not_yet(mode, "sync")
+    return without(deliver, *_DELIVER_LATER)
+
+
+def _check(tree: Node, complaints: Complaints) -> None:
+    for path in (("deliver", "url"), ("public_url",)):
+        found = deep(tree, *path)
+        if found is None or found.broken or not isinstance(found.content, str):
+            continue
+        public = path == ("public_url",)
+        problem = url_problem(found.content.partition("?")[0] if public else found.content)
+        if problem is not None:
+            complaints.add(found, URL, given=problem)
+        elif not public and is_metadata(found.content):
+            complaints.add(found, URL, given="the address of a cloud's metadata service")
+    where = deep(tree, "path")
+    if where is not None and not where.broken and not _PATH.fullmatch(text(where) or ""):
+        complaints.add(where, "a path that begins with /, without blanks, ? and #")
+    for name, words in entries(deep(tree, "answer", "headers")).items():
+        if not TOKEN.fullmatch(name) or any(ord(mark) < 32 for mark in text(words) or ""):
+            complaints.add(words, "header names and values without control characters", given="another header")
+
+
+def _said(tree: Node, key: str) -> str | None:
+    found = deep(tree, "verify", key)
+    return f"no {key}" if found is None else None
