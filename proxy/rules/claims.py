@@ -16,7 +16,7 @@ MOST_SIGNATURES = 16  # candidates that are tried
 class Claim(NamedTuple):
     """`messages`: spellings, in pieces, of the one message that was signed. `when`: Unix seconds, None if unknown.
 
-    One of `signatures` must fit, or with `every` all of them. `nonce`: a signed value that names this request.
+    One of `signatures` must fit, or with `every` all of them.
     """
 
     signatures: Sequence[bytes]
@@ -24,7 +24,6 @@ class Claim(NamedTuple):
     algorithm: str = ""
     when: float | None = None
     every: bool = False
-    nonce: bytes | None = None
 
 
 class Stop(Exception):

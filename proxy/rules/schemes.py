@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import NamedTuple
 
 from proxy.rules.claims import Key, Reader
+from proxy.rules.handshakes import HANDSHAKES
 from proxy.rules.locators import Locator, parse_locator
 from proxy.rules.signatures import Scheme, VerifySettings, locators_of
 from proxy.rules.signed_values import key_bytes, signature_bytes
@@ -35,12 +36,17 @@ class Parts(NamedTuple):
 
 
 def compile_scheme(settings: VerifySettings, public_url: str | None = None) -> Scheme:
-    """Raises `ValueError` that says what cannot be and why. The secrets' values are checked by `Scheme.keys`."""
+    """Raises `ValueError`, `key: what is wrong`. The secrets' values are checked by `Scheme.keys`."""
     make = SCHEMES.get(settings.scheme)
     if make is None:
-        known = ", ".join(AVAILABLE_SCHEMES)
-        raise ValueError(f"scheme: {settings.scheme} is not available yet; available: {known}")
+        raise ValueError(f"scheme: {settings.scheme} is not available yet; available: {', '.join(AVAILABLE_SCHEMES)}")
+    if settings.nonce is not None:
+        raise ValueError("nonce: is not available yet; it has to be remembered in the inbox")
+    if settings.handshake is not None and settings.handshake not in HANDSHAKES:
+        raise ValueError(f"handshake: {settings.handshake} is unknown; available: {', '.join(HANDSHAKES)}")
     _refuse_unread(settings)
+    for key in ("id", "type"):
+        _located(key, getattr(settings, key))
     if not 1 <= len(settings.secrets) <= MOST_SECRETS:
         raise ValueError(f"secrets: {len(settings.secrets)} names; from 1 to {MOST_SECRETS} are allowed")
     if settings.tolerance is not None and settings.timestamp is None:
@@ -133,9 +139,12 @@ def _templated(
 ) -> Parts:
     if settings.signed is None:
         raise ValueError(f"signed: {settings.scheme} needs the template of what was signed")
-    template = compile_template(settings.signed, settings.options)
+    try:
+        template = compile_template(settings.signed, settings.options)
+    except ValueError as error:
+        raise ValueError(f"signed: {error}") from None
     _refuse_unfilled(template, settings, public_url)
-    time = None if settings.timestamp is None else _single(settings.timestamp, "timestamp")
+    time = None if settings.timestamp is None else _single("timestamp", settings.timestamp)
     early = time is not None and (not time.in_body or "timestamp" in template.names)
     reader = TemplateReader(
         signature=_signature(settings),
@@ -147,13 +156,12 @@ def _templated(
         template=template,
         time=time if early else None,
         late=None if early else time,
-        nonce=_nonce(settings, template),
         time_unit=settings.timestamp_unit,
         id=locators_of(settings.id),
         base_url=(public_url or "").partition("#")[0].partition("?")[0].encode(),
         url_decode=settings.options.get("url_decode") is True,
     )
-    covered = "body" in template.names or ("crc32" in template.names and settings.nonce is not None)
+    covered = "body" in template.names  # {crc32} covers nothing without a nonce: other bodies have the same one
     encoding, prefix = settings.key.encoding, settings.key.strip_prefix
     return Parts(reader, lambda secret: make_key(key_bytes(secret, encoding, prefix)), covered)
 
@@ -181,7 +189,7 @@ def _refuse_unfilled(template: Template, settings: VerifySettings, public_url: s
 
 
 def _signature(settings: VerifySettings) -> tuple[Locator, ...]:
-    found = locators_of(settings.signature)
+    found = _located("signature", settings.signature)
     if not found:
         raise ValueError("signature: say where it is, as in header:X-Signature")
     for locator in found:
@@ -192,19 +200,17 @@ def _signature(settings: VerifySettings) -> tuple[Locator, ...]:
     return found
 
 
-def _single(text: str, key: str) -> Locator:
-    locator = parse_locator(text)
+def _located(key: str, texts: Sequence[str]) -> tuple[Locator, ...]:
+    try:
+        return locators_of(texts)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
+
+
+def _single(key: str, text: str) -> Locator:
+    (locator,) = _located(key, (text,))
     if locator.every:
         raise ValueError(f"{key}: * stands for many values, and one is needed")
-    return locator
-
-
-def _nonce(settings: VerifySettings, template: Template) -> Locator | None:
-    if settings.nonce is None:
-        return None
-    locator = parse_locator(settings.nonce)
-    if locator not in template.locators:
-        raise ValueError(f"nonce: {settings.nonce} must be signed: it has to occur in signed")
     return locator
 
 
@@ -218,7 +224,7 @@ def _params(settings: VerifySettings) -> ParamsFormat | None:
     if settings.prefix is not None or settings.repeat:
         raise ValueError("format: prefix and repeat are for raw signatures")
     if any(len(mark.encode()) != 1 for mark in (settings.separator, settings.assign)):
-        raise ValueError("separator and assign: one character each")
+        raise ValueError("separator: it and assign are one character each")
     return ParamsFormat(
         param=settings.param.encode(), separator=settings.separator.encode(), assign=settings.assign.encode()
     )

@@ -54,14 +54,10 @@ class VerifySettings:
 
 
 class Verified(NamedTuple):
-    """`secret`: the name of the one that fitted. `when`: the signed time in Unix seconds, None if there is none.
-
-    `nonce`: a signed value that names this request; the caller remembers it.
-    """
+    """`secret`: the name of the one that fitted. `when`: the signed time in Unix seconds, None if there is none."""
 
     secret: str
     when: float | None
-    nonce: bytes | None
 
 
 class Rejected(NamedTuple):
@@ -139,7 +135,7 @@ class Scheme:
         when = self._reader.late_time(incoming) if claim.when is None else claim.when
         if self._tolerance is not None and when is not None:
             _check_window(when, wall, self._tolerance)
-        return Verified(proven[0], when, claim.nonce)
+        return Verified(proven[0], when)
 
     def _key(self, name: str, value: bytes) -> Key:
         try:

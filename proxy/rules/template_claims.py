@@ -43,7 +43,6 @@ class TemplateReader:
     time: Locator | None = None
     late: Locator | None = None
     time_unit: str = "s"
-    nonce: Locator | None = None  # one of the template's
     id: tuple[Locator, ...] = ()
     base_url: bytes = b""
     url_decode: bool = False
@@ -76,7 +75,7 @@ class TemplateReader:
         when = None if self.time is None else self._unix(mark)
         inside = self._inside(incoming)
         messages = self._messages(incoming, mark, name, inside)
-        return Claim(signatures, messages, self.algorithm, when, self._every, inside.get(self.nonce))
+        return Claim(signatures, messages, self.algorithm, when, self._every)
 
     def late_time(self, incoming: Incoming) -> float | None:
         """The time of a proven body that its template does not name (Linear)."""
@@ -123,14 +122,12 @@ class TemplateReader:
         incoming.params = split_params(separator.join(values), separator, self.params.assign)
         return incoming.params.get(self.params.param, [])
 
-    def _inside(self, incoming: Incoming) -> dict[Locator | None, bytes]:
-        return {
-            locator: one(locator, incoming, "missing_id" if locator == self.nonce else "missing_signature")
-            for locator in (() if self.template is None else self.template.locators)
-        }
+    def _inside(self, incoming: Incoming) -> dict[Locator, bytes]:
+        located = () if self.template is None else self.template.locators
+        return {locator: one(locator, incoming, "missing_signature") for locator in located}
 
     def _messages(
-        self, incoming: Incoming, mark: bytes, name: bytes, inside: Mapping[Locator | None, bytes]
+        self, incoming: Incoming, mark: bytes, name: bytes, inside: Mapping[Locator, bytes]
     ) -> list[list[bytes]]:
         if self.template is None:
             return []

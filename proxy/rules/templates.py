@@ -46,7 +46,7 @@ class Template:
         self.names = frozenset(piece for piece in pieces if isinstance(piece, str))
         self.locators = tuple(piece for piece in pieces if isinstance(piece, Locator))
 
-    def message(self, incoming: Incoming, marks: Marks, values: Mapping[Locator | None, bytes]) -> list[bytes]:
+    def message(self, incoming: Incoming, marks: Marks, values: Mapping[Locator, bytes]) -> list[bytes]:
         """The signed bytes, in pieces. `values`: what the template's own locators found."""
         found = []
         for piece in self._pieces:

@@ -1,0 +1,42 @@
+"""The webhook listener's handler: the exact path, and answers that tell a stranger nothing.
+
+The one thing a reader would get wrong: a path is compared as it came, byte for byte; nothing decodes or normalises it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from proxy.errors import CODES, ClientGone, ProxyError
+from proxy.events import Events
+from proxy.model import Call, Headers, Request, Response
+from proxy.pipeline import Handler
+from proxy.webhooks.receive import RETRY_AFTER, answer
+
+_HEADERS: dict[int, Headers] = {405: ((b"Allow", b"POST"),), 503: (RETRY_AFTER,)}
+
+
+class WebhookServer:
+    """Finds the webhook of a request. `receivers`: raw path to what answers it; a reload swaps the whole map."""
+
+    def __init__(self, receivers: Mapping[bytes, Handler], events: Events) -> None:
+        self.receivers = receivers
+        self._events = events
+
+    async def __call__(self, request: Request) -> Response:
+        """One request of the webhook listener. Raises nothing but a cancellation."""
+        receiver = self.receivers.get(request.target.partition(b"?")[0])
+        if receiver is None:
+            return answer(404, made_here="unknown_path")
+        try:
+            return await receiver(request)
+        except ClientGone as gone:  # nobody is there to read it
+            return self.refuse(gone, request.call)
+        except Exception as error:  # noqa: BLE001 - a bug in one request must not end the others
+            self._events.bug("webhooks", error)
+            return answer(500, made_here="internal_error")
+
+    def refuse(self, refusal: ProxyError, _call: Call) -> Response:
+        """The answer to a request that never reached a webhook: bad framing, a head too large or too late."""
+        status = CODES[refusal.code].status if refusal.code in CODES else 408
+        return answer(status, headers=_HEADERS.get(status, ()), made_here=refusal.code)
