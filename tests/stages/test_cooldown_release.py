@@ -1,0 +1,72 @@
+"""What the cooldown's stage does with those who waited: in which order they go, and who holds nobody up."""
+
+import asyncio
+
+import pytest
+
+from proxy.errors import Refusal, UpstreamFailure
+from tests.support.cooling import Setting, fine, wait
+
+
+async def test_they_are_released_one_first_then_in_groups_that_double():
+    setting = Setting(wait(30.0), 2.0, fine, 0.05, 0.05, fine)
+    await setting.attempt()
+    await asyncio.gather(*[setting.attempt() for _ in range(6)])
+    assert setting.provider.times == [0.0, 30.0, 32.0, 32.0, 32.05, 32.05, 32.05]
+
+
+async def test_without_heads_a_group_goes_every_tenth_of_a_second():
+    setting = Setting(wait(30.0), fine, 5.0, 5.0, 5.0, 5.0, fine)
+    await setting.attempt()
+    await asyncio.gather(*[setting.attempt() for _ in range(5)])
+    assert setting.provider.times == [0.0, 30.0, 30.0, 30.0, 30.1, 30.1]
+
+
+async def test_a_new_wait_of_the_first_one_keeps_the_others_waiting():
+    setting = Setting(wait(30.0), wait(5.0), fine)
+    await setting.attempt()
+    await asyncio.gather(*[setting.attempt() for _ in range(4)])
+    assert setting.provider.times == [0.0, 30.0, 35.0, 35.0, 35.0]
+
+
+@pytest.mark.parametrize("error", [UpstreamFailure("upstream_reset", sent=True), Refusal("circuit_open")])
+async def test_if_the_first_ends_without_a_head_the_next_goes_alone(error):
+    setting = Setting(wait(30.0), 1.0, error, 1.0, fine, fine)
+    await setting.attempt()
+    tasks = [setting.start() for _ in range(3)]
+    await asyncio.wait(tasks)
+    assert setting.provider.times == [0.0, 30.0, 31.0, 32.0]
+    assert [type(task.exception()) for task in tasks] == [type(error), type(None), type(None)]
+
+
+async def test_a_first_one_that_hangs_up_lets_the_next_go():
+    setting = Setting(wait(30.0), 9.0, fine)
+    await setting.attempt()
+    first, second = setting.start(), setting.start()
+    await asyncio.sleep(31)
+    first.cancel()
+    await second
+    assert setting.provider.times == [0.0, 30.0, 31.0]
+
+
+async def test_a_call_that_hangs_up_at_the_very_moment_of_its_turn_holds_nobody_up():
+    setting = Setting(wait(30.0), fine)
+    await setting.attempt()
+    first, second = setting.start(), setting.start()
+    await asyncio.sleep(1)
+    setting.loop.call_at(30.0, first.cancel)
+    await second
+    assert first.cancelled()
+    assert setting.provider.times == [0.0, 30.0]
+
+
+async def test_calls_that_leave_the_queue_leave_no_trace():
+    setting = Setting(wait(30.0), fine)
+    await setting.attempt()
+    leaving, staying = setting.start(), setting.start()
+    await asyncio.sleep(10)
+    leaving.cancel()
+    await staying
+    assert setting.provider.times == [0.0, 30.0]
+    assert (setting.events.queue, setting.events.longest_queue, setting.cooldown.waiting) == (0, 2, 0)
+    assert setting.cooldown.is_idle
