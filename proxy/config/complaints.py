@@ -48,7 +48,8 @@ class Complaints:
     def add(self, node: Node, allowed: str, *, given: str | None = None, meant: str = "") -> None:
         """`given`: words for what stands at `node`, its own text where left out."""
         words = shown(node) if given is None else given
-        self._said[Complaint(node.source.file, node.line, node.key, words, allowed, meant)] = None
+        key = node.key if node.key.isprintable() else repr(node.key)
+        self._said[Complaint(node.source.file, node.line, key, words, allowed, meant)] = None
 
     def not_yet(self, node: Node, instead: str, *, given: str | None = None) -> None:
         """A value that a later version will take. `instead`: what this one takes."""
@@ -72,4 +73,4 @@ class Complaints:
 
 def near(given: str, names: Iterable[str]) -> str:
     """The one of `names` that was likely meant, or ""."""
-    return next(iter(difflib.get_close_matches(given, list(names), 1)), "")
+    return next(iter(difflib.get_close_matches(given, list(names), 1) if given[:1].isalpha() else ()), "")

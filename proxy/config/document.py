@@ -140,7 +140,8 @@ def _less_later(root: Node, complaints: Complaints) -> Node:
         if found is None or found.empty or found.broken:
             continue
         if later is None or later.fullmatch(words):
-            complaints.not_yet(found, today, given=key if later is None else None)
+            scheme = f"{words.partition(':')[0]}:…" if key in _TODAY else None  # the rest has a password
+            complaints.not_yet(found, today, given=key if later is None else scheme)
             root = put(root, None, *path)
         elif key in _TODAY and not _TODAY[key].fullmatch(words):
             complaints.add(found, today)

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from proxy.config.complaints import near
 from proxy.config.fill import Filling, shape
 from proxy.config.schema import SecretSource
 from proxy.config.tree import Node, entries, text
@@ -20,7 +21,6 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 MAX_VALUE = 64 << 10  # bytes; a larger file is no secret
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
-_WORD = re.compile(r"[a-z_]{1,20}")
 _SOURCE = "a source: {env: VARIABLE} or {file: path}"
 _LATER = ("encrypted", "command")
 
@@ -122,7 +122,7 @@ def _known_keys(node: Node, filling: Filling) -> bool:
         elif key == "refresh" and "command" not in strange:
             filling.complaints.add(one, "env, file, max_stale", given="refresh, which goes with command")
         elif key != "refresh":
-            shown = _WORD.fullmatch(key) is not None
-            place = one if shown else node
-            filling.complaints.add(place, "env, file, max_stale", given="an unknown key")
+            meant = near(key, known)  # a key that resembles none of ours may be the secret, braces forgotten
+            given = "an unknown key" if meant else "an unknown key, which is not shown"
+            filling.complaints.add(one if meant else node, "env, file, max_stale", given=given, meant=meant)
     return not strange

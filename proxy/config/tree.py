@@ -21,8 +21,8 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]{1,4
 _ODD = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 # A value at these places may be a credential that somebody wrote where only its name belongs.
 _PRIVATE = re.compile(
-    r"(?:^|\.)(?:secrets?|secrets_key|auth|inject|admin|callers|headers|token|username|password|access_key|secret_key)"
-    r"(?:[.\[]|$)"
+    r"^(?:admin|callers|inbox\.url|state\.url)(?:[.\[]|$)"
+    r"|(?:^|\.)(?:secrets?|secrets_key|auth|inject|headers|token|username|password)(?:[.\[]|$)"
 )
 _SHOWN = 60
 

@@ -139,17 +139,13 @@ class Checks:
     def _scope(self, settings: UpstreamSettings) -> None:
         if settings.scope is None:
             return
-        if self._asks_for_preset() and (self._manifest is None or not self._manifest.scope.used):
-            self._say("scope.allow", "METHOD /path entries; preset only with an integration that lists its use")
         for key in ("allow", "deny"):
             for node in _listed(deep(self._tree, "scope", key)):
                 entry = node.content if isinstance(node.content, str) else ""
-                if not (entry == "preset" and key == "allow") and not _is_entry(entry):
-                    allowed = "METHOD /path or * /path; * is one segment, ** only at the end"
-                    self._complaints.add(node, allowed)
-
-    def _asks_for_preset(self) -> bool:
-        return any(node.content == "preset" for node in _listed(deep(self._tree, "scope", "allow")))
+                listed = key == "allow" and self._manifest is not None and bool(self._manifest.scope.used)
+                if not _is_entry(entry) and not (entry == "preset" and listed):
+                    preset = ", or preset" if listed else ""
+                    self._complaints.add(node, f"METHOD /path or * /path; * is one segment, ** only at the end{preset}")
 
     def _retry(self, settings: UpstreamSettings) -> None:
         backoff, idempotency = settings.retry.backoff, settings.retry.idempotency

@@ -76,7 +76,10 @@ class Webhooks:
             compile_scheme(verify, text(deep(tree, "public_url")))
         except ValueError as error:
             key, _, why = str(error).partition(": ")
-            complaints.add(nearest(tree, "verify", key), why or "another value", given=_said(tree, key))
+            node = nearest(tree, "verify", key)
+            given, _, allowed = why.partition("; allowed: ")
+            secret = node.written is not None  # the words may repeat what a variable brought
+            complaints.add(node, allowed or "keys that go together", given=None if secret else given)
             return False
         return True
 
@@ -129,11 +132,9 @@ def _less_later(tree: Node, complaints: Complaints) -> Node:
     if scheme is not None and text(scheme) in set(known) - set(AVAILABLE_SCHEMES):
         complaints.not_yet(scheme, ", ".join(AVAILABLE_SCHEMES))
         tree = put(tree, replace(scheme, broken=True), "verify", "scheme")
-    for key, instead in (("rate_limit", "none"), ("dedupe", "id")):
-        found = deep(tree, key)
-        if found is not None and text(found) != instead and not found.empty:
-            complaints.not_yet(found, instead, given=key if isinstance(found.content, dict) else None)
-            tree = without(tree, key)
+    dedupe = deep(tree, "dedupe")
+    if dedupe is not None and text(dedupe) in set(get_args(shape(WebhookSettings)["dedupe"].hint)) - {"id"}:
+        complaints.not_yet(dedupe, "id")
     if deliver is None or not isinstance(deliver.content, dict):
         complaints.not_yet(deliver or tree, "deliver: {url: …, mode: sync}", given="no deliver.url, which means pull")
         return without(tree, "deliver")
@@ -173,8 +174,3 @@ def _check(tree: Node, complaints: Complaints) -> None:
     for name, words in entries(deep(tree, "answer", "headers")).items():
         if not TOKEN.fullmatch(name) or any(ord(mark) < 32 for mark in text(words) or ""):
             complaints.add(words, "header names and values without control characters", given="another header")
-
-
-def _said(tree: Node, key: str) -> str | None:
-    found = deep(tree, "verify", key)
-    return f"no {key}" if found is None else None
