@@ -242,6 +242,11 @@ class Request:
         self.origin = origin
         self.fresh = fresh
 
+    @property
+    def place(self) -> bytes:
+        """The target as patterns name it: a further host's begins with `/~name`."""
+        return self.target if self.origin is None else b"/~" + self.origin.encode() + self.target
+
     def with_headers(self, headers: Headers, target: bytes | None = None) -> Request:
         """The same request with other headers and, if given, another target."""
         return Request(

@@ -155,6 +155,11 @@ class Credential:
         return bool(self._headers or self._query or self._choices or self._basic)
 
     @property
+    def field_names(self) -> tuple[str, ...]:
+        """Names of the header fields and query pairs that are put in, as the configuration writes them."""
+        return tuple(name.decode() for name, _ in [*self._headers, *self._choices, *self._query])
+
+    @property
     def replaced(self) -> frozenset[bytes]:
         """Folded names of the request fields that come off: all injected ones, and with a credential the usual ones."""
         named = {fold(name) for name, _ in [*self._headers, *self._choices]}

@@ -6,7 +6,7 @@ It also reads the application's wishes for this call: `Outrigger-Retry` and `Out
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from proxy.errors import Refusal
@@ -14,13 +14,13 @@ from proxy.model import Body, Request, Response
 from proxy.pipeline import Handler
 from proxy.upstream import BodySettings
 
-Check = Callable[[str, bytes, Mapping[bytes, bytes]], None]
+Check = Callable[[Request], None]
 
 
 class AdmissionStage:
     """Lets in what the upstream's settings allow.
 
-    `scope`: raises `Refusal` `out_of_scope` for a method, target and notes outside of it; None: there is no scope.
+    `scope`: raises `Refusal` `out_of_scope` for a request outside of it; None: there is no scope.
     """
 
     def __init__(self, scope: Check | None, body: BodySettings) -> None:
@@ -32,7 +32,7 @@ class AdmissionStage:
         """Not `async`: nothing waits here, so the inner handler's coroutine is handed on as it is."""
         call = request.call
         if self._scope is not None:
-            self._scope(request.method, request.target, call.notes)
+            self._scope(request)
         notes = call.notes
         if notes:
             if b"expect" in notes and notes[b"expect"].strip().lower() != b"100-continue":

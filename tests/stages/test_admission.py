@@ -88,8 +88,8 @@ async def test_without_a_most_any_size_is_let_in():
 async def test_the_scope_is_asked_before_anything_is_used_up():
     asked = []
 
-    def scope(method: str, target: bytes, notes: object) -> None:
-        asked.append((method, target, notes))
+    def scope(request: Request) -> None:
+        asked.append((request.method, request.target, request.call.notes))
         raise Refusal("out_of_scope")
 
     admitted = Admitted(scope=scope)

@@ -1,0 +1,263 @@
+"""Wiring: settings -> stages, transports and fakes -> Snapshot. Nothing here decides anything.
+
+The one thing a reader would get wrong: a reload builds a whole new snapshot with these functions; only `UpstreamState`,
+transports whose settings did not change, and fakes live on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from proxy import integrations
+from proxy.config.schema import CallerSettings, DeliverSettings, Settings, WebhookSettings
+from proxy.edges.debug_store import DebugStore
+from proxy.edges.http1.pool import Resolver, Transport
+from proxy.edges.secret_sources import Secrets
+from proxy.events import Events
+from proxy.model import Request
+from proxy.pipeline import Handler, Stage, onion
+from proxy.rules.callers import Callers, Hosts, Token
+from proxy.rules.credentials import Credential, InjectSettings
+from proxy.rules.egress import EgressSettings
+from proxy.rules.safe_operations import safe_operations
+from proxy.rules.scope import Scope, fence, first_match
+from proxy.stages.admission import AdmissionStage
+from proxy.stages.attempt_timeout import AttemptTimeoutStage
+from proxy.stages.authenticate import AuthenticateStage
+from proxy.stages.breaker import BreakerStage
+from proxy.stages.capture import CaptureStage
+from proxy.stages.concurrency import ConcurrencyStage
+from proxy.stages.cooldown import CooldownStage
+from proxy.stages.deadline import DeadlineStage
+from proxy.stages.judge import JudgeStage
+from proxy.stages.observe import ObserveStage
+from proxy.stages.rate_limit import RateLimitStage
+from proxy.stages.retry import RetryStage
+from proxy.stages.sample import SampleStage
+from proxy.timing import Alarms, Clock, Dice, Waits
+from proxy.upstream import Registry, Snapshot, TimeoutSettings, TlsSettings, Upstream, UpstreamSettings, UpstreamState
+from proxy.webhooks.forward import Forward
+from proxy.webhooks.intake import Intake
+from proxy.webhooks.receive import Receiver, Surroundings
+
+ANYWHERE = EgressSettings(allow=("0.0.0.0/0", "::/0"))  # the operator's own application; metadata services stay denied
+
+
+@dataclass(slots=True, kw_only=True)
+class Parts:
+    """What all upstreams and webhooks share, made once when the program starts."""
+
+    loop: asyncio.AbstractEventLoop
+    clock: Clock
+    dice: Dice
+    alarms: Alarms
+    waits: Waits
+    events: Events
+    secrets: Secrets
+    resolver: Resolver
+    intake: Intake
+    store: DebugStore | None = None
+    registry: Registry = field(default_factory=Registry)
+    transports: dict[tuple[object, ...], Transport] = field(default_factory=dict)
+    fakes: dict[tuple[str, str], Handler] = field(default_factory=dict)
+
+
+def snapshot(settings: Settings, parts: Parts, bound: Mapping[str, str]) -> Snapshot:
+    """The whole configuration, ready to serve. `bound`: listener -> address, for the names accepted in `Host`."""
+    upstreams = {name.encode(): upstream(one, parts) for name, one in settings.upstreams.items()}
+    names = [*settings.hosts, *settings.upstreams, *filter(None, map(host_name, bound.values()))]
+    return Snapshot(upstreams, Hosts(names), callers(settings.callers, parts.secrets))
+
+
+def upstream(settings: UpstreamSettings, parts: Parts) -> Upstream:
+    """One upstream with its stages closed over."""
+    state = parts.registry.adopt(settings.name, settings)
+    if parts.store is not None:
+        parts.store.adopt(settings.name, settings.debug, tuple(credential_of(settings).field_names))
+    handle = onion(stages_for(settings, state, parts), core(settings, parts))
+    return Upstream(settings, state, handle)
+
+
+def stages_for(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -> list[Stage]:
+    """The order of a request. What is switched off is not in the list at all."""
+    name, clock, waits, events = settings.name, parts.clock, parts.waits, parts.events
+    timeout, store = settings.timeout, parts.store if settings.debug.raw else None
+    stages: list[Stage] = []
+    if store:  # before anyone has something to tell
+        stages.append(SampleStage(settings.debug.sample, parts.dice))
+    # sees the final answer and the whole time, whatever happens inside
+    stages.append(ObserveStage(name, clock=clock, events=events, id_headers=settings.request_id))
+    # what is refused must not use up anything
+    stages.append(AdmissionStage(scope_of(settings), settings.body))
+    # bounds all waits and attempts together
+    stages.append(DeadlineStage(timeout.total))
+    # outside the breaker: every attempt is evidence, and a breaker that opens ends the loop
+    stages.append(retry_of(settings, state, parts))
+    # "wait" was said to all callers, and to attempts that are about to repeat
+    stages.append(
+        CooldownStage(
+            name, settings.cooldown, state.cooldown, key=key_of(settings), clock=clock, waits=waits, events=events
+        )
+    )
+    if settings.breaker:  # after cooldown: a call that waited must not use a verdict from before its wait
+        stages.append(BreakerStage(name, state.breaker, clock.now, events))
+    if settings.rate_limit and state.limiter:  # a retry costs quota just as a first attempt does
+        stages.append(RateLimitStage(name, settings.rate_limit, state.limiter, clock=clock, waits=waits, events=events))
+    # a place is held only while an attempt is in flight
+    stages.append(ConcurrencyStage(name, settings.concurrency, state.gate, clock=clock, waits=waits, events=events))
+    # starts when there is a place
+    stages.append(
+        AttemptTimeoutStage(
+            name,
+            first_byte=timeout.first_byte,
+            connect=timeout.connect,
+            clock=clock,
+            alarms=parts.alarms,
+            events=events,
+        )
+    )
+    if store:  # each attempt on its own, before secrets are added
+        stages.append(CaptureStage(name, settings.debug, store, clock=clock))
+    # fresh credentials on every attempt
+    stages.append(authenticate_of(settings, parts))
+    # reads the answer once; all others read only its verdict
+    injects = bool(credential_of(settings))
+    stages.append(JudgeStage(name, settings.retry.statuses, injects=injects, clock=clock, events=events))
+    return stages
+
+
+def authenticate_of(settings: UpstreamSettings, parts: Parts) -> AuthenticateStage:
+    """Credentials and the preset's headers, kept away from hosts that must not see them."""
+    return AuthenticateStage(
+        credential_of(settings),
+        parts.secrets,
+        strip=[field for field in settings.strip if not field.startswith("form:")],
+        headers=settings.headers,
+        withheld=frozenset(name for name, origin in settings.origins.items() if not origin.inject),
+    )
+
+
+def retry_of(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -> RetryStage:
+    """The loop over attempts; it also gives a stale connection its second try, so it is never left out."""
+    return RetryStage(
+        settings.name,
+        settings.retry,
+        settings.timeout.connect,
+        state.budget,
+        allows=state.breaker.allows if settings.breaker else None,
+        safe=safe_operations(settings.safe),
+        clock=parts.clock,
+        waits=parts.waits,
+        alarms=parts.alarms,
+        dice=parts.dice,
+        events=parts.events,
+    )
+
+
+def core(settings: UpstreamSettings, parts: Parts) -> Handler:
+    """The end of the pipeline: the integration's fake, or a transport for each of the provider's hosts."""
+    if settings.mode == "mock":
+        key = (settings.name, settings.integration or "")
+        if key not in parts.fakes:
+            parts.fakes[key] = integrations.fake(key[1], wall=parts.clock.wall)
+        return parts.fakes[key]
+    urls = {None: settings.url} | {name: origin.url for name, origin in settings.origins.items()}
+    handlers = {
+        name: transport(parts, settings.name, url, settings.timeout, settings.tls, settings.egress)
+        for name, url in urls.items()
+    }
+    return handlers[None] if len(handlers) == 1 else lambda request: handlers[request.origin](request)
+
+
+def transport(
+    parts: Parts, name: str, url: str, timeout: TimeoutSettings, tls: TlsSettings, egress: EgressSettings
+) -> Transport:
+    """The one that was made with the same settings before, else a new one."""
+    key = (name, url, timeout, tls, egress)
+    if key not in parts.transports:
+        parts.transports[key] = Transport(
+            url,
+            timeout=timeout,
+            tls=tls,
+            egress=egress,
+            resolver=parts.resolver,
+            clock=parts.clock,
+            alarms=parts.alarms,
+            loop=parts.loop,
+        )
+    return parts.transports[key]
+
+
+def receivers(settings: Settings, parts: Parts) -> dict[bytes, Handler]:
+    """What answers each path of the webhook listener."""
+    around = Surroundings(secret=parts.secrets.get, intake=parts.intake, events=parts.events, clock=parts.clock)
+    return {
+        one.path.encode(): Receiver(one, forward(one, one.deliver, parts), around)
+        for one in settings.webhooks.values()
+        if one.deliver is not None
+    }
+
+
+def forward(webhook: WebhookSettings, deliver: DeliverSettings, parts: Parts) -> Forward:
+    """Passes events of one webhook to the application's own address."""
+    origin, path = split_url(deliver.url)
+    timeout = TimeoutSettings(first_byte=deliver.timeout, total=deliver.timeout)
+    post = transport(parts, f"webhook {webhook.name}", origin, timeout, TlsSettings(), ANYWHERE)
+    return Forward(
+        lambda request: post(request.with_headers(request.headers, path + request.target)),
+        deliver,
+        parts.clock.now,
+        parts.alarms,
+    )
+
+
+def credential_of(settings: UpstreamSettings) -> Credential:
+    """What is added to each attempt; a fake needs no credential and is given none."""
+    if settings.mode == "mock":
+        return Credential(InjectSettings(), None)
+    return Credential(settings.inject, settings.auth, settings.path_params)
+
+
+def scope_of(settings: UpstreamSettings) -> Callable[[Request], None] | None:
+    """Refuses what is out of scope, and dot segments where the url has a path of its own; None: nothing to refuse."""
+    if settings.scope is not None:
+        scope = Scope(settings.scope)
+        return lambda request: scope.check(request.method, request.place, request.call.notes)
+    if urlsplit(settings.url).path.strip("/"):
+        return lambda request: fence(request.target)
+    return None
+
+
+def key_of(settings: UpstreamSettings) -> Callable[[Request], bytes]:
+    """Which part of the upstream a told wait holds."""
+    if settings.cooldown.scope != "path":
+        return lambda _request: b""
+    find = first_match(settings.used)
+    return lambda request: find(request.method, request.place)
+
+
+def callers(settings: CallerSettings | None, secrets: Secrets) -> Callers:
+    """Who may use the proxy listener. A token that cannot be read admits nobody."""
+    if settings is None:
+        return Callers()
+    tokens = []
+    for token in settings.tokens:
+        secret = secrets.get(token.secret)
+        if secret is not None:
+            tokens.append(Token(secret.reveal(), None if token.upstreams is None else frozenset(token.upstreams)))
+    return Callers(tokens, settings.networks, restricted=True)
+
+
+def host_name(address: str) -> str | None:
+    """The name that a listener is bound to, None for an IP address or a Unix socket."""
+    host = address.rpartition(":")[0]
+    return None if address.startswith("unix:") or host[:1] == "[" or host.replace(".", "").isdigit() else host
+
+
+def split_url(url: str) -> tuple[str, bytes]:
+    """Scheme and authority; the path, as it goes into a request line."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}", (parts.path or "/").encode()
