@@ -60,6 +60,8 @@ async def test_a_card_ends_as_documented_however_it_is_named(fake, card, code, d
         assert (error["code"], error.get("decline_code")) == (code, decline_code)
         intent = await made(fake, f"GET /v1/payment_intents/{error['payment_intent']['id']}")
         assert (intent["status"], intent["last_payment_error"]["code"]) == ("requires_payment_method", code)
+        assert intent["payment_method"] is None
+        assert error.get("param") == ("cvc" if code == "incorrect_cvc" else None)
         assert (await made(fake, f"GET /v1/charges/{error['charge']}"))["status"] == "failed"
 
 

@@ -38,7 +38,8 @@ async def test_a_charge_is_refunded_in_parts_and_never_over_its_amount(fake):
 async def test_the_balance_is_what_was_taken_and_not_given_back(fake):
     paid = await made(fake, "POST /v1/payment_intents", PAID)
     await made(fake, "POST /v1/charges", {"amount": "70", "currency": "usd", "source": "src_visa"})
-    await made(fake, "POST /v1/charges", {"amount": "9", "currency": "usd", "source": "card_visa", "capture": "false"})
+    held = {"amount": "9", "currency": "usd", "source": "card_visa", "capture": "false"}
+    await made(fake, "POST /v1/refunds", {"charge": (await made(fake, "POST /v1/charges", held))["id"]})
     await made(fake, "POST /v1/refunds", {"payment_intent": paid["id"], "amount": "300"})
     pending = (await made(fake, "GET /v1/balance"))["pending"]
     assert [(item["currency"], item["amount"]) for item in pending] == [("eur", 700), ("usd", 70)]
