@@ -73,6 +73,8 @@ def compile_template(text: str, options: Mapping[str, object]) -> Template:
 
 
 def _placeholder(name: str, options: Mapping[str, object]) -> bytes | str | Locator:
+    if name in _SOURCES:
+        return name
     kind, _, rest = name.partition(":")
     if kind == "option":
         value = options.get(rest)
@@ -84,7 +86,5 @@ def _placeholder(name: str, options: Mapping[str, object]) -> bytes | str | Loca
         if locator.every:
             raise ValueError(f"{{{name}}} stands for many values; a template needs one")
         return locator
-    if name not in _SOURCES:
-        known = ", ".join(f"{{{each}}}" for each in _SOURCES)
-        raise ValueError(f"{{{name}}} is no placeholder; allowed: {known}, {{option:NAME}} and locators")
-    return name
+    known = ", ".join(f"{{{each}}}" for each in _SOURCES)
+    raise ValueError(f"{{{name}}} is no placeholder; allowed: {known}, {{option:NAME}} and locators")

@@ -1,0 +1,41 @@
+"""Asks a scheme about a request that was signed here."""
+
+import hmac
+from dataclasses import replace
+
+from proxy.model import Headers
+from proxy.rules.credentials import Secret
+from proxy.rules.incoming import Incoming
+from proxy.rules.schemes import compile_scheme
+from proxy.rules.signatures import Verified, VerifySettings
+
+NOW = 1_790_000_000
+KEY = b"made-up-secret"
+PLAIN = VerifySettings(scheme="hmac", signature=("header:X-Sig",), signed="{body}", secrets=("key",))
+TIMED = replace(PLAIN, signed="{timestamp}.{body}", timestamp="header:X-Time", tolerance=300.0)
+
+
+def mac(message: bytes, algorithm: str = "sha256", key: bytes = KEY) -> bytes:
+    return hmac.new(key, message, algorithm).hexdigest().encode()
+
+
+def judged(
+    settings: VerifySettings,
+    headers: Headers,
+    body: bytes = b"",
+    *,
+    line: str = "POST /in",
+    keys: tuple[bytes, ...] = (KEY,),
+    url: str | None = None,
+    wall: float = NOW,
+) -> str:
+    """`by NAME`, or the outcome of the refusal."""
+    method, _, target = line.partition(" ")
+    scheme = compile_scheme(settings, url)
+    secrets = [Secret(f"key{place}", key) for place, key in enumerate(keys)]
+    found = scheme.verify(Incoming(method, target.encode(), headers, body), scheme.keys(secrets), wall)
+    return f"by {found.secret}" if isinstance(found, Verified) else found.outcome
+
+
+def sig(value: bytes, name: bytes = b"X-Sig") -> Headers:
+    return ((name, value),)
