@@ -62,6 +62,7 @@ class Parts:
     store: DebugStore | None = None
     registry: Registry = field(default_factory=Registry)
     transports: dict[tuple[object, ...], Transport] = field(default_factory=dict)
+    wanted: set[tuple[object, ...]] = field(default_factory=set)  # keys of the transports that the snapshot uses
     fakes: dict[tuple[str, str], Handler] = field(default_factory=dict)
 
 
@@ -177,6 +178,7 @@ def transport(
 ) -> Transport:
     """The one that was made with the same settings before, else a new one."""
     key = (name, url, timeout, tls, egress)
+    parts.wanted.add(key)
     if key not in parts.transports:
         parts.transports[key] = Transport(
             url,

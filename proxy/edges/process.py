@@ -23,8 +23,6 @@ def harden() -> list[str]:
         soft = hard
     if 0 <= soft < FEW_DESCRIPTORS:
         told.append(f"only {soft} file descriptors are allowed; {FEW_DESCRIPTORS} or more are better")
-    if os.geteuid() == 0:
-        told.append("running as root; any other user will do")
     return told
 
 

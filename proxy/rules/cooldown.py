@@ -69,6 +69,11 @@ class Cooldown:
         lane = self._lanes.get(key)
         return None if lane is None or now >= lane.until else lane.until
 
+    def latest(self, now: float) -> float | None:
+        """When the last of all cooldowns is over; None if there is none."""
+        ends = max((lane.until for lane in self._lanes.values()), default=now)
+        return ends if ends > now else None
+
     def is_free(self, key: bytes, now: float) -> bool:
         """True if a call may go at once: no cooldown, and nobody who waited is still to go first."""
         lane = self._lanes.get(key)

@@ -1,0 +1,213 @@
+"""The running program: listeners, the loop that looks after things each second, reload, drain.
+
+The one thing a reader would get wrong: a reload that fails at any point has changed nothing; the swap is one step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from proxy import app
+from proxy.config.complaints import ConfigurationError
+from proxy.config.load import load
+from proxy.config.schema import Settings
+from proxy.edges.debug_store import DebugStore
+from proxy.edges.http1.listener import PROXY, WEBHOOKS, Limits, Listener
+from proxy.edges.http1.pool import Resolver
+from proxy.edges.http1.service import Refuse
+from proxy.edges.log_install import install
+from proxy.edges.log_lines import Lines
+from proxy.edges.logs import Logs
+from proxy.edges.metrics import Gauge, Metrics
+from proxy.edges.overview import gauges
+from proxy.edges.process import noise
+from proxy.edges.secret_sources import Secrets
+from proxy.edges.webhook_server import WebhookServer
+from proxy.events import Events, Fanout
+from proxy.gateway import Gateway
+from proxy.model import Call
+from proxy.pipeline import Handler
+from proxy.rules.redaction import Redactor
+from proxy.rules.request_id import uuid7
+from proxy.timing import Alarms, Clock, Waits
+from proxy.webhooks.intake import Intake
+
+TICK = 1.0  # seconds between two looks at secrets, idle connections and the configuration file
+
+
+class Program:
+    """One configuration being served: `start()`, then `stop()`, and `reload()` in between."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str], output: int) -> None:
+        """`output`: the file descriptor that log lines go to."""
+        loop = asyncio.get_running_loop()
+        clock, alarms, redactor = Clock(now=loop.time, wall=time.time), Alarms(loop), Redactor()
+        self.settings = settings
+        self.bound: dict[str, str] = {}
+        self.draining = False
+        self._environ = environ
+        self._loaded = clock.wall()
+        self._logs = Logs(settings.log, Lines(output), redactor.text, clock.wall)
+        self.metrics = Metrics(self._gauges)
+        hearing: list[Events] = [self.metrics, self._logs]
+        self._store = None
+        if settings.debug_log.enabled:
+            self._store = DebugStore(settings.debug_log, redactor, clock=clock, report=Fanout(hearing))
+            hearing.append(self._store)
+        self.events = Fanout(hearing)
+        self._quiet = install(self._logs, loop)
+        self.parts = app.Parts(
+            loop=loop,
+            clock=clock,
+            dice=random.random,
+            alarms=alarms,
+            waits=Waits(loop),
+            events=self.events,
+            secrets=Secrets(settings.secrets, environ, now=clock.now, events=self.events, learn=redactor.learn),
+            resolver=Resolver(),
+            intake=Intake(clock.now, alarms),
+            store=self._store,
+        )
+        self._noise = noise()
+        self.gateway = Gateway(app.snapshot(settings, self.parts, {}), self.events, clock.now)
+        self._hooks = WebhookServer(app.receivers(settings, self.parts), self.events)
+        self._listeners: dict[str, Listener] = {}
+        self._ticking: asyncio.Task[None] | None = None
+        self._stamp = _stamp(settings.path)
+        self._secrets_seen = self.parts.secrets.version
+
+    async def start(self) -> None:
+        """Opens all listeners of the data path; `bound` says where. Raises `OSError` for an address that is taken."""
+        if self._store is not None:
+            await self._store.start()
+        listen = self.settings.listen
+        await self._listen("proxy", listen.proxy, self.gateway, PROXY, self.gateway.refuse)
+        for one in self.settings.upstreams.values():
+            if one.listen is not None:
+                direct = self.gateway.direct(one.name)
+                await self._listen(f"upstream {one.name}", one.listen, direct, PROXY, self.gateway.refuse)
+        await self._listen("webhooks", listen.webhooks, self._hooks, WEBHOOKS, self._hooks.refuse)
+        self._use(self.settings)
+        self._ticking = self.parts.loop.create_task(self._tick())
+
+    async def stop(self) -> None:
+        """Accepts no more, gives calls in flight their grace, and ends what is left then."""
+        self.draining = True
+        until = self.parts.clock.now() + self.settings.shutdown_grace
+        self.parts.waits.drain(until)
+        await asyncio.gather(*(listener.close(until) for listener in self._listeners.values()))
+        if self._ticking is not None:
+            self._ticking.cancel()
+        for transport in self.parts.transports.values():
+            transport.retire()
+        self.parts.resolver.close()
+        if self._store is not None:
+            await self._store.close()
+        self._quiet()
+
+    def reload(self) -> list[str]:
+        """Reads the configuration again and serves it. Returns what is wrong with it; then nothing has changed."""
+        self._stamp = _stamp(self.settings.path)
+        try:
+            settings = load(self.settings.path, self._environ)
+        except ConfigurationError as error:
+            wrong = [str(complaint) for complaint in error.complaints]
+            self.events.reloaded(ok=False, detail="; ".join(wrong))
+            return wrong
+        wrong = _fixed(self.settings, settings)
+        if wrong:
+            self.events.reloaded(ok=False, detail="; ".join(wrong))
+            return wrong
+        self.parts.secrets.adopt(settings.secrets)
+        self._use(settings)
+        self.events.reloaded(ok=True)
+        return []
+
+    def _use(self, settings: Settings) -> None:
+        """Builds all anew beside what serves, and swaps."""
+        parts = self.parts
+        before = parts.transports
+        parts.transports = dict(before)
+        wanted: set[tuple[object, ...]] = set()
+        parts.wanted = wanted
+        snapshot = app.snapshot(settings, parts, self.bound)
+        receivers = app.receivers(settings, parts)
+        self.settings, self.gateway.snapshot, self._hooks.receivers = settings, snapshot, receivers
+        self._loaded = parts.clock.wall()
+        self._logs.adopt(settings.log)
+        for line in settings.unsafe:
+            self.events.warned(line)
+        for key in parts.transports.keys() - wanted:
+            parts.transports.pop(key).retire()
+        parts.registry.keep_only(settings.upstreams, parts.clock.now(), settings.shutdown_grace)
+
+    def _gauges(self) -> Iterator[Gauge]:
+        parts = self.parts
+        return gauges(self.gateway.snapshot.upstreams, parts.secrets.status(), parts.clock, self._loaded)
+
+    async def _listen(self, name: str, address: str, handler: Handler, limits: Limits, refuse: Refuse) -> None:
+        listener = Listener(
+            handler,
+            limits=limits,
+            refuse=refuse,
+            new_call=self._new_call,
+            clock=self.parts.clock,
+            alarms=self.parts.alarms,
+            bug=self.events.bug,
+        )
+        self._listeners[name] = listener
+        self.bound[name] = await listener.start(address)
+
+    def _new_call(self) -> Call:
+        return Call(uuid7(time.time(), self._noise(10)), self.parts.loop.time())
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            try:
+                self._look_after()
+            except Exception as error:  # noqa: BLE001 - what fails once must not end the looking
+                self.events.bug("the look at secrets, connections and the configuration", error)
+
+    def _look_after(self) -> None:
+        now = self.parts.clock.now()
+        for transport in self.parts.transports.values():
+            transport.sweep(now)
+        self.parts.secrets.poll()
+        if self.parts.secrets.version != self._secrets_seen:
+            self._secrets_seen = self.parts.secrets.version
+            admitted = app.callers(self.settings.callers, self.parts.secrets)
+            self.gateway.snapshot = replace(self.gateway.snapshot, callers=admitted)
+        if _stamp(self.settings.path) != self._stamp:
+            self.reload()
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """What changes when a file does; None while it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _fixed(old: Settings, new: Settings) -> list[str]:
+    """Settings that a reload cannot change, one line each."""
+    wrong = []
+    if new.listen != old.listen:
+        wrong.append("listen: sockets are opened at start; restart to change them")
+    olds = {name: one.listen for name, one in old.upstreams.items() if one.listen}
+    news = {name: one.listen for name, one in new.upstreams.items() if one.listen}
+    wrong += [
+        f"upstreams.{name}.listen: sockets are opened at start; restart to change them"
+        for name in sorted(olds.keys() | news.keys())
+        if olds.get(name) != news.get(name)
+    ]
+    if new.debug_log != old.debug_log:
+        wrong.append("debug_log: the file is opened at start; restart to change it")
+    return wrong
