@@ -127,12 +127,18 @@ class Logs(Events):
         self.say("warning", "warning", {"text": text})
 
     def _written(self, level: str, event: str, fields: Fields) -> bool:
-        clean = {name: self._clean(value) if isinstance(value, str) else value for name, value in fields.items()}
-        return self._lines.write(self._format(self._wall(), level, event, clean))
+        return self._lines.write(self._format(self._wall(), level, event, self._clean(fields)))
 
-    def _clean(self, value: str) -> str:
-        seen = self._redact(value)
-        return seen if len(seen) <= LONGEST else seen[:LONGEST] + "…"
+    def _clean(self, fields: Fields) -> Fields:
+        texts = {name: value for name, value in fields.items() if isinstance(value, str)}
+        together = "\n".join(texts.values())  # one search, for almost no line holds anything
+        if len(together) <= LONGEST and self._redact(together) == together:
+            return fields
+        return {**fields, **{name: _cut(self._redact(value)) for name, value in texts.items()}}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else text[:LONGEST] + "…"
 
 
 def traced(error: BaseException) -> Fields:
