@@ -16,8 +16,8 @@ from typing import Any
 from proxy.errors import UpstreamFailure
 from proxy.integrations.forms import Pairs, pairs
 from proxy.integrations.memory import Shelf
-from proxy.integrations.xml_tree import read
 from proxy.model import Stream, Whole
+from proxy.rules.xml_tree import read
 from proxy.units import duration
 
 _MARK = re.compile(r"\[\[(?P<what>[45]\d\d|timeout|reset|cut|slow)(?P<keys>(?:\s+[a-z]+=[^\s\[\]]+)*)\s*\]\]")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 from xml.sax.saxutils import escape
 
-from proxy.integrations.xml_tree import local, read
+from proxy.rules.xml_tree import local, read
 
 
 class Version(NamedTuple):

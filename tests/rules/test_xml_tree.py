@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.integrations.xml_tree import local, read
+from proxy.rules.xml_tree import local, read
 
 REFUSED = {  # document, and what is said of it
     "nothing": (b"", "no element found"),
