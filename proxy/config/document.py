@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 from proxy.config import reach
 from proxy.config.complaints import Complaints
 from proxy.config.fill import BAD, Field, Filling, Shape, shape
-from proxy.config.judgement import judged
+from proxy.config.judgement import Judgement
 from proxy.config.manifest import Presets
 from proxy.config.preset_secrets import Use, brought, test_names
 from proxy.config.schema import SecretSource, Settings
@@ -74,7 +74,9 @@ class Document:
         )
         self._check(settings, names)
         settings = replace(settings, secrets={**secrets, **self._brought(settings, names, tested)})
-        return judged(settings, root, self._presets, tested, self._environ, complaints)
+        judgement = Judgement(settings, self._presets, tested, self._environ)
+        judgement.complain(root, complaints)
+        return settings if complaints else judgement.judged(root)
 
     def _section(self, name: str) -> Mapping[str, Node]:
         section = deep(self._root, name)

@@ -21,37 +21,42 @@ from proxy.rules.credentials import Secret
 from proxy.rules.schemes import compile_scheme
 
 
-def judged(
-    settings: Settings,
-    root: Node,
-    presets: Presets,
-    tested: Mapping[str, str],
-    environ: Mapping[str, str],
-    complaints: Complaints,
-) -> Settings:
-    """The settings with `unsafe`, `notes` and `doubts`. `tested`: see `preset_secrets.test_names`."""
-    values, missing = _values(settings, environ)
-    warnings: list[str] = []
-    for upstream in settings.upstreams.values():
-        manifest = presets.manifest(upstream.integration or "")
-        if manifest is None:
-            continue
-        needed = {name: values[name] for name in secret_names(upstream) & values.keys()}
-        findings = keys_in_place(upstream, manifest, needed, tested)
-        warnings += findings.warnings
-        for name, begins in findings.errors.items():
-            place = nearest(root, "upstreams", upstream.name, "mode")
+class Judgement:
+    """`tested`: see `preset_secrets.test_names`."""
+
+    def __init__(
+        self, settings: Settings, presets: Presets, tested: Mapping[str, str], environ: Mapping[str, str]
+    ) -> None:
+        self._settings = settings
+        self._values, self._missing = _values(settings, environ)
+        self._live_keys: list[tuple[str, str, str]] = []  # upstream, secret, how test keys begin
+        self._warnings: list[str] = []
+        for upstream in settings.upstreams.values():
+            manifest = presets.manifest(upstream.integration or "")
+            needed = {name: self._values[name] for name in secret_names(upstream) & self._values.keys()}
+            if manifest is not None:
+                findings = keys_in_place(upstream, manifest, needed, tested)
+                self._warnings += findings.warnings
+                self._live_keys += [(upstream.name, name, begins) for name, begins in findings.errors.items()]
+
+    def complain(self, root: Node, complaints: Complaints) -> None:
+        """Says what must not start."""
+        for upstream, name, begins in self._live_keys:
+            place = nearest(root, "upstreams", upstream, "mode")
             complaints.add(place, f"a key that begins {begins}", given=f"sandbox with a live key in {name}")
-    found = Complaints()
-    for webhook in settings.webhooks.values():
-        for allowed, given in _unfit(webhook, values, missing):
-            found.add(nearest(root, "webhooks", webhook.name, "verify", "secrets"), allowed, given=given)
-    return replace(
-        settings,
-        unsafe=(*unsafe(settings, values, Process.this()), *warnings),
-        notes=tuple(f"secret {name} is {reason} now" for name, reason in missing.items()),
-        doubts=tuple(found.listed()),
-    )
+
+    def judged(self, root: Node) -> Settings:
+        """The settings, which have no error, with `unsafe`, `notes` and `doubts`."""
+        found = Complaints()
+        for webhook in self._settings.webhooks.values():
+            for allowed, given in _unfit(webhook, self._values, self._missing):
+                found.add(nearest(root, "webhooks", webhook.name, "verify", "secrets"), allowed, given=given)
+        return replace(
+            self._settings,
+            unsafe=(*unsafe(self._settings, self._values, Process.this()), *self._warnings),
+            notes=tuple(f"secret {name} is {reason} now" for name, reason in self._missing.items()),
+            doubts=tuple(found.listed()),
+        )
 
 
 def _values(settings: Settings, environ: Mapping[str, str]) -> tuple[dict[str, bytes], dict[str, str]]:

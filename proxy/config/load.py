@@ -5,6 +5,8 @@ The one thing a reader would get wrong: an error anywhere means no settings at a
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from proxy.config.document import FIELDS, Document
 from proxy.config.schema import Settings
 from proxy.config.tree import Node, Source
 from proxy.config.variables import filled
+
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def find(given: str | None, environ: Mapping[str, str]) -> Path:
@@ -36,12 +40,16 @@ def _read(path: Path, environ: Mapping[str, str], complaints: Complaints) -> Nod
     try:
         with path.open("rb") as file:
             data = file.read(yaml12.MAX_FILE + 1)
+            status = os.fstat(file.fileno())
     except OSError as error:
         why = "no such file" if isinstance(error, FileNotFoundError) else "a file that cannot be read"
         complaints.add(
             Node({}, "", source, 1), "a configuration (-c FILE, $OUTRIGGER_CONFIG, ./config.yaml)", given=why
         )
         return None
+    if status.st_uid not in (0, os.geteuid()) and status.st_mode & _OTHERS_WRITE:
+        owner = "a file of another user, which others can write"
+        complaints.add(Node({}, "", source, 1), "a file that only root or this user can change", given=owner)
     root = yaml12.read(data, source, complaints)
     if not isinstance(root.content, dict) and not root.empty:
         complaints.add(root, f"a map of {', '.join(sorted(FIELDS))}", given="no map")
