@@ -294,5 +294,5 @@ class Bench:
 
 async def settled() -> None:
     """Lets everything happen that needs no time."""
-    for _ in range(12):
+    for _ in range(8):
         await asyncio.sleep(0)
