@@ -190,12 +190,10 @@ class Budget:
     def adopt(self, settings: BudgetSettings) -> None:
         """Goes on under other settings; what is in the bucket stays, as far as it fits."""
         self._settings = settings
-        self._steady = min(self._steady, WINDOW * settings.min_per_second)
 
     def call(self, now: float) -> None:
         """A call of the application puts its share in."""
-        if int(now) > self._second:
-            self._turn(int(now))
+        self._turn(int(now))
         self._put[-1] += self._settings.ratio
 
     def left(self, now: float) -> float:
@@ -219,5 +217,6 @@ class Budget:
         return True
 
     def _turn(self, second: int) -> None:
-        self._put.extend([0.0] * min(WINDOW, max(0, second - self._second)))
-        self._second = max(second, self._second)
+        if second > self._second:
+            self._put.extend([0.0] * min(WINDOW, second - self._second))
+            self._second = second

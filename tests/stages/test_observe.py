@@ -94,7 +94,7 @@ IDS: dict[str, tuple[tuple[str, ...], Headers, str | None]] = {
     "another common name": ((), ((b"Twilio-Request-Id", b"RQ1"),), "RQ1"),
     "of two, the first of our list": (
         (),
-        ((b"CF-Ray", b"8f"), (b"X-Request-Id", b"x"), (b"Request-Id", b"req_1")),
+        ((b"CF-Ray", b"8f"), (b"Request-Id", b"req_1"), (b"X-Request-Id", b"x")),
         "req_1",
     ),
     "the integration's own name": (("X-Trace",), ((b"x-trace", b"t-1"), (b"Request-Id", b"req_1")), "t-1"),

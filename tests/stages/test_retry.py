@@ -5,7 +5,9 @@ import asyncio
 import pytest
 
 from proxy.errors import ClientGone, UpstreamFailure
-from proxy.model import Body, Response, Whole
+from proxy.model import Body, Request, Response, Whole
+from proxy.pipeline import Handler
+from proxy.rules.outcome import verdict_of
 from proxy.rules.retry import BackoffSettings, IdempotencySettings, RetrySettings
 from tests.support.attempts import Attempts, Pieces, streamed
 from tests.support.provider import answer
@@ -67,6 +69,17 @@ async def test_a_told_wait_is_sat_out_in_full():
     assert attempts.heard.of("retried") == [("5xx", pytest.approx(20.5), True)]
 
 
+async def test_a_success_that_the_integration_reads_as_a_failure_is_named_by_what_it_was():
+    async def classify(request: Request, call_next: Handler) -> Response:
+        response = await call_next(request)
+        response.verdict = verdict_of("server_error")
+        return response
+
+    attempts = Attempts(answer(200), inner=[classify])
+    await attempts()
+    assert attempts.heard.of("retried")[0][0] == "server_error"
+
+
 async def test_every_attempt_sends_the_same_request():
     body = Body(Pieces(b"amount=", 0.5, b"1000"), None, 1 << 20)
     attempts = Attempts(answer(503), answer(503), answer(200))
@@ -87,19 +100,30 @@ async def test_a_wait_holds_no_connection():
 TOO_MUCH = {
     "too large": ((b"x" * 65_537,), 0.0),
     "too slow": ((b"x", 30.0, b"y"), 1.02),
-    "broken": ((b"x", UpstreamFailure("upstream_reset", sent=True)), 0.0),
+    "broken": ((b"x", RESET), 0.0),
 }
 
 
 @pytest.mark.parametrize(("pieces", "closed"), TOO_MUCH.values(), ids=TOO_MUCH)
 async def test_an_answer_that_cannot_be_kept_is_cut_and_a_later_failure_goes_back(pieces, closed):
     failed, closed_at = streamed(503, *pieces), []
-    attempts = Attempts(failed, RESET)
+    attempts = Attempts(failed, REFUSED)
     failed.on_close(lambda _: closed_at.append(attempts.loop.time()))
-    with pytest.raises(UpstreamFailure, match="upstream_reset"):
+    with pytest.raises(UpstreamFailure, match="connect_refused"):
         await attempts()
     assert len(closed_at) == 1
     assert closed_at[0] <= closed
+
+
+async def test_the_time_in_which_an_answer_is_kept_is_part_of_the_wait():
+    attempts = Attempts(streamed(503, 0.04, b"down"), answer(200))
+    await attempts()
+    assert attempts.provider.times == pytest.approx([0.0, 0.1])
+
+
+async def test_an_answer_that_trickles_does_not_use_up_the_time_of_the_repeat():
+    attempts = Attempts(streamed(503, 30.0, b"down"), answer(200), total=0.9)
+    assert (await attempts()).status == 200
 
 
 async def test_an_answer_of_just_64_kib_is_kept():

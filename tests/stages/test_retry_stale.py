@@ -22,6 +22,7 @@ async def test_it_is_replaced_for_any_method_if_nothing_was_sent():
     body = Body(Whole(b"a=1"), 3, 99)
     assert (await attempts("POST", body=body)).status == 200
     assert attempts.provider.bodies == [b"a=1", b"a=1"]
+    assert (attempts.call.attempts, attempts.loop.time()) == (1, 0.0)
 
 
 async def test_it_is_a_failed_attempt_where_a_repeat_could_do_it_twice():
@@ -63,7 +64,7 @@ async def test_a_refusal_of_the_new_connection_goes_back_as_it_is():
     attempts = Attempts(StaleConnection(sent=True), Refusal("secret_unavailable"))
     with pytest.raises(Refusal, match="secret_unavailable"):
         await attempts()
-    assert attempts.call.stopped is None
+    assert (attempts.call.attempts, attempts.call.stopped) == (1, None)
 
 
 async def test_a_refused_credential_is_tried_once_more_if_the_secret_has_changed():

@@ -74,6 +74,12 @@ async def test_a_deadline_that_would_be_missed_is_known_before_the_wait():
     assert (attempts.call.stopped, attempts.loop.time()) == ("deadline", 0.0)
 
 
+async def test_a_repeat_must_leave_time_for_an_answer():
+    attempts = Attempts(later(b"4.3"), total=5.0)  # with its jitter it ends half a second before the deadline
+    assert (await attempts()).status == 503
+    assert (attempts.call.attempts, attempts.call.stopped) == (1, "deadline")
+
+
 async def test_an_empty_budget_stops_repeats():
     settings = RetrySettings(budget=BudgetSettings(ratio=0.0, min_per_second=0.1))
     attempts = Attempts(answer(503), settings=settings)
