@@ -49,32 +49,26 @@ class Heads:
     def __init__(self) -> None:
         self._codes = _Codes()
 
-    def read(
-        self, status: int, reason: bytes, fields: Sequence[tuple[bytes, bytes]], *, for_head: bool, old: bool
-    ) -> Head:
+    def read(self, status: int, fields: Sequence[tuple[bytes, bytes]], *, for_head: bool, old: bool) -> Head:
         """What a final head says. `for_head`: it answers HEAD. `old`: HTTP/1.0. Raises `UpstreamFailure`.
 
         `Content-Length` stays only where no body follows and it says something all the same: to HEAD, and in a 304.
         """
         if len(fields) > MOST_FIELDS:
             raise too_large()
-        values = [value for _, value in fields]
-        _check_values(reason, values)
         kept, special = [], []
         codes = self._codes
-        for field in fields:
-            if codes[field[0]]:
-                special.append(field)
+        for name, value in fields:
+            if codes[name]:
+                special.append((name, value))
             else:
-                kept.append(field)
+                kept.append((name, value.rstrip(_BLANKS)))  # the parser has cut those before it
         length, chunked, named = self._read_special(special, old=old)
         bodiless = for_head or status in {204, 304}
         if bodiless and status != 204:
-            kept = [field for field in fields if codes[field[0]] in {_KEPT, _LENGTH}]
+            kept = [(name, value.rstrip(_BLANKS)) for name, value in fields if codes[name] in {_KEPT, _LENGTH}]
         if named:
             kept = _without(kept, named)
-        if values != [value.rstrip(_BLANKS) for value in values]:
-            kept = [(name, value.rstrip(_BLANKS)) for name, value in kept]
         if bodiless:
             return Head(tuple(kept), 0, chunked=False)
         return Head(tuple(kept), length, chunked)
@@ -117,6 +111,11 @@ class OwnFields(dict[bytes, bool]):
         return own
 
 
+def is_clean(text: bytes) -> bool:
+    """True if `text`, lines of a head without their ends, has no control byte but the tab, and no DEL."""
+    return len(text.translate(None, _CONTROLS)) == len(text)
+
+
 def check_size(reason: bytes, fields: Sequence[tuple[bytes, bytes]]) -> int:
     """Bytes of a head. Raises `UpstreamFailure` if it, a field of it or its first line is too large."""
     line = len(b"HTTP/1.1 200 \r\n") + len(reason)
@@ -145,12 +144,6 @@ class _Codes(dict[bytes, int]):
         if len(self) < _MEMO and len(name) < 64:
             self[name] = code
         return code
-
-
-def _check_values(reason: bytes, values: list[bytes]) -> None:
-    text = reason + b"".join(values)
-    if len(text.translate(None, _CONTROLS)) != len(text):
-        raise broken("The upstream's answer has a control byte in its head.")
 
 
 def _without(kept: list[tuple[bytes, bytes]], named: frozenset[bytes]) -> list[tuple[bytes, bytes]]:

@@ -1,8 +1,9 @@
 """Bytes of an upstream's answers into heads and bodies; no socket, no waiting.
 
 The parser says what bytes mean; what is refused, where a message ends and whether anything followed it is said here and
-in `rules/upstream_heads.py`. The one thing a reader would get wrong: the parser swallows CR and LF behind an answer
-without a word, and names no position, so a head whose end must be known exactly is fed to it line by line.
+in `rules/upstream_heads.py`. The one thing a reader would get wrong: the parser names no position, swallows CR and LF
+behind an answer without a word, and takes a bare CR for the end of an empty value. So it is fed heads that are whole
+and clean, or line by line.
 """
 
 from __future__ import annotations
@@ -11,14 +12,13 @@ import re
 
 import httptools
 
-from proxy.rules.upstream_heads import MOST_HEAD, MOST_LINE, Head, Heads, broken, check_size, too_large
+from proxy.rules.upstream_heads import MOST_HEAD, MOST_LINE, Head, Heads, broken, check_size, is_clean, too_large
 
 HEAD, LENGTH, CHUNKS, UNTIL_CLOSE, DONE = range(5)  # `http1.md` §3
-_START, _FIRST_FIELD, _FIELDS, _WHOLE = range(4)  # how a head is fed: by line, and which is next; or as it comes
+_START, _FIRST_FIELD, _FIELDS = range(3)  # which line of a head comes next
 
 _NEW, _OLD = b"HTTP/1.1 ", b"HTTP/1.0 "
 _PLAIN = re.compile(rb"HTTP/1\.[01] (?!204|304)[2-9]\d\d[^\n]*\n[^ \t]")  # an answer that may have a body
-_LF = 10
 _OVERHEAD = 16_384  # bytes that extensions and trailers may add to a chunked body, beside these for each chunk:
 _OVERHEAD_EACH = 32
 _NO_HEAD = Head((), 0, chunked=False)
@@ -34,13 +34,13 @@ class AnswerReader:
     __slots__ = (
         "_chunks",
         "_fed",
-        "_feeding",
         "_fields",
         "_for_head",
+        "_head_size",
         "_heads",
         "_held",
         "_interims",
-        "_last",
+        "_line",
         "_old",
         "_out",
         "_parser",
@@ -70,11 +70,11 @@ class AnswerReader:
         self._for_head = for_head
         self._old = False
         self._fields: list[tuple[bytes, bytes]] = []
-        self._feeding = _START
-        self._held = b""  # of a first line that is not complete
-        self._tail = b""  # the last bytes of earlier feeds
-        self._last = b""  # the last piece of a body with a length
-        self._fed = self._out = 0  # bytes that came; those of them that were the body in chunks
+        self._line = _START
+        self._held: list[bytes] = []  # of a line that is not complete
+        self._tail = b""  # the last bytes of earlier feeds, in chunks
+        self._fed = self._head_size = 0  # bytes that came; those of them that were heads
+        self._out = 0  # bytes that were a body in chunks
         self._chunks = 1
         self._interims = 0
         if self._spent:
@@ -99,8 +99,8 @@ class AnswerReader:
             self.keep = False
         else:
             self._parse(data)
-            if self.state == CHUNKS:
-                self._check_overhead()
+        if self.state == CHUNKS:
+            self._check_overhead()
 
     def end(self) -> bool:
         """The connection ended, and in order. True if the answer is complete thereby, or was before."""
@@ -113,45 +113,59 @@ class AnswerReader:
         del self._parser
 
     def _feed_head(self, data: bytes) -> None:
-        if self._feeding == _START and not self._held and not self._for_head and _PLAIN.match(data):
-            self._feeding = _WHOLE
-            self._old = data.startswith(_OLD)
-        if self._feeding == _WHOLE:
-            self._parse(data)
-        else:
-            self._feed_lines(self._held + data)
-        if self.state == HEAD and self._fed > MOST_HEAD:
-            raise too_large()
+        if self._line == _START and not self._held and not self._for_head and _PLAIN.match(data):
+            end = data.find(b"\r\n\r\n")
+            if end > 0 and is_clean(data[:end].replace(b"\r\n", b"")):
+                self._old = data.startswith(_OLD)
+                self._head_size = end + 4
+                self._parse(data)
+                return
+        self._feed_lines(data)
 
     def _feed_lines(self, data: bytes) -> None:
-        self._held = b""
+        if self._held and b"\n" in data:
+            self._held.append(data)
+            data = b"".join(self._held)
+            self._held = []
         at = 0
-        while self.state == HEAD and at < len(data):
+        while self.state == HEAD:
             end = data.find(b"\n", at) + 1
-            if self._feeding == _START:
-                self._check_start(data[at : at + len(_OLD)])
-                if not end:
-                    self._hold(data[at:])
-                    return
-            elif self._feeding == _FIRST_FIELD and data[at] in b" \t":
-                raise broken("The first field of the upstream's answer begins with a blank.")
-            self._feeding = _FIRST_FIELD if self._feeding == _START else _FIELDS
-            self._parse(data[at : end or len(data)])
-            at = end or len(data)
+            if not end:
+                self._hold(data[at:])
+                return
+            self._feed_line(data[at:end])
+            at = end
         if at < len(data):
             self._feed_rest(data[at:])
 
-    def _check_start(self, start: bytes) -> None:
+    def _feed_line(self, line: bytes) -> None:
+        self._head_size += len(line)
+        if self._line == _START:
+            self._check_start(line)
+            self._renew_parser()
+        elif self._line == _FIRST_FIELD and line.startswith((b" ", b"\t")):
+            raise broken("The first field of the upstream's answer begins with a blank.")
+        if not is_clean(line.removesuffix(b"\n").removesuffix(b"\r")):
+            raise broken("The upstream's answer has a control byte in its head.")
+        if self._head_size > MOST_HEAD:
+            raise too_large()
+        self._line = min(self._line + 1, _FIELDS)
+        self._parse(line)
+
+    def _check_start(self, line: bytes) -> None:
+        start = line[: len(_OLD)]
         if not _OLD.startswith(start) and not _NEW.startswith(start):
             raise broken("The upstream's answer is not HTTP/1.0 or HTTP/1.1.")
-        self._old = start == _OLD
-        if self._spent:
-            self._renew_parser()
-
-    def _hold(self, line: bytes) -> None:
         if len(line) > MOST_LINE:
             raise too_large()
-        self._held = line
+        self._old = start == _OLD
+
+    def _hold(self, piece: bytes) -> None:
+        self._held.append(piece)
+        if self._line == _START:
+            self._check_start(b"".join(self._held))
+        elif self._fed > MOST_HEAD:
+            raise too_large()
 
     def _feed_rest(self, rest: bytes) -> None:
         if self.state == DONE:
@@ -166,10 +180,10 @@ class AnswerReader:
             self._spent = True
             self._blame(error.__context__)
             return
-        if self.state != DONE:
-            self._tail = data[-6:] if len(data) >= 6 else (self._tail + data)[-6:]
-        elif self.keep and self._is_followed(data):
-            self.keep = False
+        if self.state == DONE:
+            self.keep = self.keep and not self._is_followed(data)
+        elif self.state == CHUNKS:
+            self._tail = (self._tail + data[-6:])[-6:]
 
     def _blame(self, cause: BaseException | None) -> None:
         if self.state == DONE:  # something followed the answer; the answer itself stands
@@ -179,15 +193,13 @@ class AnswerReader:
 
     def _is_followed(self, data: bytes) -> bool:
         """True if CR or LF came behind the answer: the parser calls for any other byte, and is silent about these."""
-        if self._last:
-            return not data.endswith(self._last)
-        return data[-1] != _LF or (self._tail + data[-6:])[-6:].replace(b"\r", b"").endswith(b"\n\n\n")
+        if not self.head.chunked:
+            return self._fed - self._head_size != self.head.length
+        end = (self._tail + data[-6:])[-6:]
+        return not end.endswith(b"\n") or end.replace(b"\r", b"").endswith(b"\n\n\n")
 
     def _check_overhead(self) -> None:
-        overhead = self._fed - self._out
-        if overhead <= _OVERHEAD:
-            return
-        if overhead - check_size(self.reason, self._fields) > _OVERHEAD + _OVERHEAD_EACH * self._chunks:
+        if self._fed - self._head_size - self._out > _OVERHEAD + _OVERHEAD_EACH * self._chunks:
             raise broken("Extensions or trailers of the upstream's chunks are too large.")
 
     def _renew_parser(self) -> None:
@@ -214,9 +226,9 @@ class AnswerReader:
         if status < 200:
             self._drop_interim(status)
             return
-        if self._fed > MOST_LINE:
+        if self._head_size > MOST_LINE:
             check_size(self.reason, fields)
-        head = self._heads.read(status, self.reason, fields, for_head=self._for_head, old=self._old)
+        head = self._heads.read(status, fields, for_head=self._for_head, old=self._old)
         self.status, self.head = status, head
         self.keep = parser.should_keep_alive()
         if self._for_head or status in {204, 304}:
@@ -229,11 +241,8 @@ class AnswerReader:
 
     def on_body(self, piece: bytes) -> None:
         self.pieces.append(piece)
-        if self.state == LENGTH:
-            self._last = piece
-        else:
-            self._out += len(piece)
-            self._chunks += 1
+        self._out += len(piece)
+        self._chunks += 1
 
     def on_message_complete(self) -> None:
         if self.state == CHUNKS:
@@ -241,7 +250,7 @@ class AnswerReader:
         if self.state != HEAD:
             self.state = DONE
         else:  # of an interim answer: the parser would take its `Connection: close` at its word
-            self._feeding = _START
+            self._line = _START
             self._spent = True
 
     def _drop_interim(self, status: int) -> None:
