@@ -62,7 +62,7 @@ def added(peers: list[Process], upstream: Process) -> None:
     for peer in peers:
         peer.core = 0
         with peer:
-            load(peer.port, "/api/small", 1, 0.5)
+            load(peer.port, "/api/small", 1, 1.0)
             plus[peer.name] = (
                 statistics.median(load(peer.port, "/api/small", 1, 1.0).p50 for _ in range(ROUNDS)) - direct
             )

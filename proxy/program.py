@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from proxy import app
 from proxy.config.complaints import ConfigurationError
 from proxy.config.load import load
 from proxy.config.schema import Settings
+from proxy.edges.admin_server import AdminServer
 from proxy.edges.debug_store import DebugStore
 from proxy.edges.http1.listener import PROXY, WEBHOOKS, Limits, Listener
 from proxy.edges.http1.pool import Resolver
@@ -24,7 +25,7 @@ from proxy.edges.log_install import install
 from proxy.edges.log_lines import Lines
 from proxy.edges.logs import Logs
 from proxy.edges.metrics import Gauge, Metrics
-from proxy.edges.overview import gauges
+from proxy.edges.overview import Overview
 from proxy.edges.process import noise
 from proxy.edges.secret_sources import Secrets
 from proxy.edges.webhook_server import WebhookServer
@@ -35,6 +36,7 @@ from proxy.pipeline import Handler
 from proxy.rules.redaction import Redactor
 from proxy.rules.request_id import uuid7
 from proxy.timing import Alarms, Clock, Waits
+from proxy.upstream import Snapshot
 from proxy.webhooks.intake import Intake
 
 TICK = 1.0  # seconds between two looks at secrets, idle connections and the configuration file
@@ -51,10 +53,10 @@ class Program:
         self.bound: dict[str, str] = {}
         self.draining = False
         self._environ = environ
-        self._loaded = clock.wall()
+        self.loaded = clock.wall()
         self._logs = Logs(settings.log, Lines(output), redactor.text, clock.wall)
-        self.metrics = Metrics(self._gauges)
-        hearing: list[Events] = [self.metrics, self._logs]
+        metrics = Metrics(self._gauges)
+        hearing: list[Events] = [metrics, self._logs]
         self._store = None
         if settings.debug_log.enabled:
             self._store = DebugStore(settings.debug_log, redactor, clock=clock, report=Fanout(hearing))
@@ -80,6 +82,14 @@ class Program:
         self._ticking: asyncio.Task[None] | None = None
         self._stamp = _stamp(settings.path)
         self._secrets_seen = self.parts.secrets.version
+        self._overview = Overview(self, clock=clock, secrets=self.parts.secrets, metrics=metrics, events=self.events)
+        self._overview.history = self._store
+        self._admin = AdminServer(self._overview, alarms=alarms, clock=clock)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What the gateway serves now."""
+        return self.gateway.snapshot
 
     async def start(self) -> None:
         """Opens all listeners of the data path; `bound` says where. Raises `OSError` for an address that is taken."""
@@ -92,6 +102,7 @@ class Program:
                 direct = self.gateway.direct(one.name)
                 await self._listen(f"upstream {one.name}", one.listen, direct, PROXY, self.gateway.refuse)
         await self._listen("webhooks", listen.webhooks, self._hooks, WEBHOOKS, self._hooks.refuse)
+        self.bound["admin"] = await self._admin.start(listen.admin)
         self._use(self.settings)
         self._ticking = self.parts.loop.create_task(self._tick())
 
@@ -105,6 +116,7 @@ class Program:
             self._ticking.cancel()
         for transport in self.parts.transports.values():
             transport.retire()
+        await self._admin.close()
         self.parts.resolver.close()
         if self._store is not None:
             await self._store.close()
@@ -138,7 +150,7 @@ class Program:
         snapshot = app.snapshot(settings, parts, self.bound)
         receivers = app.receivers(settings, parts)
         self.settings, self.gateway.snapshot, self._hooks.receivers = settings, snapshot, receivers
-        self._loaded = parts.clock.wall()
+        self.loaded = parts.clock.wall()
         self._logs.adopt(settings.log)
         for line in settings.unsafe:
             self.events.warned(line)
@@ -146,9 +158,8 @@ class Program:
             parts.transports.pop(key).retire()
         parts.registry.keep_only(settings.upstreams, parts.clock.now(), settings.shutdown_grace)
 
-    def _gauges(self) -> Iterator[Gauge]:
-        parts = self.parts
-        return gauges(self.gateway.snapshot.upstreams, parts.secrets.status(), parts.clock, self._loaded)
+    def _gauges(self) -> Iterable[Gauge]:
+        return self._overview.gauges()
 
     async def _listen(self, name: str, address: str, handler: Handler, limits: Limits, refuse: Refuse) -> None:
         listener = Listener(

@@ -16,7 +16,7 @@ from proxy.rules.breaker import Breaker, BreakerSettings
 from proxy.rules.callers import Callers, Hosts
 from proxy.rules.concurrency import ConcurrencySettings, Gate
 from proxy.rules.cooldown import Cooldown, CooldownSettings
-from proxy.rules.credentials import AuthSettings, InjectSettings, PathParam
+from proxy.rules.credentials import AuthSettings, Credential, InjectSettings, PathParam
 from proxy.rules.egress import EgressSettings
 from proxy.rules.headers import Address
 from proxy.rules.rate_limit import Gcra, RateLimitSettings
@@ -95,6 +95,13 @@ class UpstreamSettings:
     used: tuple[str, ...] = ()  # patterns of the preset's scope.used, for cooldown by path
     native: NativeSettings | None = None
     classify: Mapping[str, object] | None = None  # the manifest's rules, as written
+
+    @property
+    def secret_names(self) -> tuple[str, ...]:
+        """The secrets without which no call can leave; none in `mode: mock`."""
+        if self.mode == "mock":
+            return ()
+        return Credential(self.inject, self.auth, self.path_params).secret_names
 
 
 class UpstreamState:

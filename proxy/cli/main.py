@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +25,14 @@ Config = Annotated[
     str | None, typer.Option("-c", "--config", metavar="FILE", help="default: $OUTRIGGER_CONFIG, else ./config.yaml")
 ]
 Json = Annotated[bool, typer.Option("--json", help="for programs")]
+
+
+class Held(StrEnum):
+    """What an operator may ask of a breaker."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    AUTO = "auto"
 
 
 def main() -> None:
@@ -45,6 +54,28 @@ def check(config: Config = None, *, json: Json = False) -> None:
     from proxy.cli import explain as explaining
 
     raise typer.Exit(explaining.check(config_path(config), json_output=json))
+
+
+@app.command(epilog="Example: outrigger explain stripe, outrigger explain upstreams.stripe.timeout")
+def explain(
+    what: Annotated[str, typer.Argument(metavar="UPSTREAM|KEY")], config: Config = None, *, json: Json = False
+) -> None:
+    """Show the settings in force and where each came from."""
+    from proxy.cli import explain as explaining
+
+    raise typer.Exit(explaining.explain(config_path(config), what, json_output=json))
+
+
+@app.command(epilog="Example: outrigger breaker stripe open")
+def breaker(
+    upstream: Annotated[str, typer.Argument()],
+    state: Annotated[Held, typer.Argument(help="open and closed hold until auto")],
+    config: Config = None,
+) -> None:
+    """Hold an upstream's breaker open or closed, or let it go."""
+    from proxy.cli.control import set_breaker
+
+    raise typer.Exit(set_breaker(config_path(config), upstream, state.value))
 
 
 def config_path(given: str | None) -> Path:

@@ -1,7 +1,7 @@
-"""The state of the running program as operators see it: gauges for a scrape, and upstreams for `/api`.
+"""The running program as operators see it: what `/metrics`, `/readyz` and `/api` say of it, and the breaker by hand.
 
 The one thing a reader would get wrong: settings are shown as the configuration writes them, secrets by name; no value
-of a secret is ever within reach here.
+of a secret is ever within reach here, but for the token that a request is compared with.
 """
 
 from __future__ import annotations
@@ -9,62 +9,154 @@ from __future__ import annotations
 import platform
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
+from typing import Literal, Protocol
 
+from proxy.config.addresses import address
 from proxy.config.display import rows
 from proxy.config.schema import Settings
-from proxy.edges.metrics import Gauge
-from proxy.edges.secret_sources import Status
+from proxy.edges.debug_store import DebugStore
+from proxy.edges.metrics import Gauge, Metrics
+from proxy.edges.secret_sources import Secrets
+from proxy.events import Events
+from proxy.rules.callers import Hosts
 from proxy.timing import Clock
-from proxy.upstream import Upstream
+from proxy.upstream import Snapshot, Upstream
 
 STATES = ("closed", "open", "half_open")
+HELD: Mapping[str, Literal["open", "closed"] | None] = {"open": "open", "closed": "closed", "auto": None}
 
 
-def gauges(
-    upstreams: Mapping[bytes, Upstream], secrets: Mapping[str, Status], clock: Clock, loaded: float
-) -> Iterator[Gauge]:
-    """What is true now, one row a value. `loaded`: Unix seconds of the last good reading of the configuration."""
-    now, wall = clock.now(), clock.wall()
-    for upstream in upstreams.values():
-        name, state = upstream.name, upstream.state
-        current = state.breaker.state
-        for one in STATES:
-            yield Gauge("breaker_state", (name, one), float(one == current))
+class Served(Protocol):
+    """What of the program changes while it runs. `loaded`: Unix seconds of the last good reading."""
+
+    settings: Settings
+    draining: bool
+    loaded: float
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What the gateway serves now."""
+
+    def reload(self) -> list[str]:
+        """What is wrong with the configuration; empty: it is in force."""
+
+
+class Overview:
+    """What the admin listener asks of the program, and tells it."""
+
+    def __init__(self, served: Served, *, clock: Clock, secrets: Secrets, metrics: Metrics, events: Events) -> None:
+        self.history: DebugStore | None = None
+        self.reload = served.reload
+        self.bug = events.bug
+        self.scrape = metrics.render
+        self._served = served
+        self._clock = clock
+        self._secrets = secrets
+        self._events = events
+
+    @property
+    def hosts(self) -> Hosts:
+        """The names accepted in `Host`."""
+        return self._served.snapshot.hosts
+
+    @property
+    def loopback(self) -> bool:
+        """Only this machine can connect: reading needs no token."""
+        return address(self._served.settings.listen.admin).loopback
+
+    def token(self) -> bytes | None:
+        """What `admin.token` names; None: no such setting; b"": it cannot be read, and nothing matches it."""
+        name = self._served.settings.admin_token
+        if name is None:
+            return None
+        secret = self._secrets.get(name)
+        return b"" if secret is None else secret.reveal()
+
+    def unready(self) -> list[str]:
+        """Why `/readyz` says no, one line each; empty: ready."""
+        if self._served.draining:
+            return ["shutting down"]
+        status = self._secrets.status()
+        return [
+            f"upstreams.{upstream.name}: the secret {name} is {status[name].error or 'not available'}"
+            for upstream in self._served.snapshot.upstreams.values()
+            for name in upstream.settings.secret_names
+            if name in status and not status[name].available
+        ]
+
+    def unsafe(self) -> list[str]:
+        """What is allowed and should be known, one line each."""
+        return list(self._served.settings.unsafe)
+
+    def upstreams(self) -> list[dict[str, object]]:
+        """Each upstream: settings in force, breaker, cooldown, counts."""
+        return [self._described(upstream) for upstream in self._served.snapshot.upstreams.values()]
+
+    def upstream(self, name: str) -> dict[str, object] | None:
+        """One of them; None: no such upstream."""
+        upstream = self._served.snapshot.upstreams.get(name.encode())
+        return None if upstream is None else self._described(upstream)
+
+    def set_breaker(self, name: str, state: str) -> bool:
+        """`open` and `closed` hold until `auto`. False: no such upstream, or its breaker is switched off."""
+        upstream = self._served.snapshot.upstreams.get(name.encode())
+        if upstream is None or upstream.settings.breaker is None:
+            return False
+        breaker = upstream.state.breaker
+        before = breaker.state
+        breaker.hold(HELD[state], self._clock.now())
+        if breaker.state != before:
+            self._events.breaker_moved(name, breaker.state, by_hand=True)
+        return True
+
+    def gauges(self) -> Iterator[Gauge]:
+        """What is true now, one row a value."""
+        now, wall = self._clock.now(), self._clock.wall()
+        for upstream in self._served.snapshot.upstreams.values():
+            name, state = upstream.name, upstream.state
+            for one in STATES:
+                yield Gauge("breaker_state", (name, one), float(one == state.breaker.state))
+            ends = state.cooldown.latest(now)
+            yield Gauge("cooldown_until_timestamp_seconds", (name,), 0.0 if ends is None else wall + ends - now)
+            yield Gauge("in_flight", (name,), float(state.gate.in_flight))
+        for name, status in self._secrets.status().items():
+            if status.age_seconds is not None:
+                yield Gauge("secret_age_seconds", (name,), status.age_seconds)
+        yield Gauge("config_loaded_timestamp_seconds", (), self._served.loaded)
+        yield Gauge("build_info", (released(), platform.python_version()), 1.0)
+
+    def _described(self, upstream: Upstream) -> dict[str, object]:
+        now, state, settings = self._clock.now(), upstream.state, self._served.settings
+        prefix = f"upstreams.{upstream.name}"
+        shown = [row for row in rows(settings) if row.key.startswith(f"{prefix}.")]
         ends = state.cooldown.latest(now)
-        yield Gauge("cooldown_until_timestamp_seconds", (name,), 0.0 if ends is None else wall + ends - now)
-        yield Gauge("in_flight", (name,), float(state.gate.in_flight))
-        yield Gauge("queued", (name,), float(state.gate.queued + state.cooldown.waiting))
-    for name, status in secrets.items():
-        if status.age_seconds is not None:
-            yield Gauge("secret_age_seconds", (name,), status.age_seconds)
-    yield Gauge("config_loaded_timestamp_seconds", (), loaded)
-    yield Gauge("build_info", (released(), platform.python_version()), 1.0)
+        return {
+            "name": upstream.name,
+            "mode": upstream.settings.mode,
+            "integration": upstream.settings.integration,
+            "settings": {row.key.removeprefix(f"{prefix}."): {"value": row.value, "from": row.origin} for row in shown},
+            "breaker": _breaker(upstream, now),
+            "cooldown": {"seconds_left": None if ends is None else ends - now},
+            "counts": {
+                "in_flight": state.gate.in_flight,
+                "queued": state.gate.queued + state.cooldown.waiting,
+                "retry_budget": state.budget.left(now),
+            },
+            "unsafe": [line for line in settings.unsafe if line.startswith(prefix)],
+        }
 
 
-def described(upstream: Upstream, settings: Settings, clock: Clock) -> dict[str, object]:
-    """One upstream as `/api/upstreams` shows it: settings in force and where they came from, and the state of now."""
-    now, state = clock.now(), upstream.state
-    prefix = f"upstreams.{upstream.name}."
-    shown = [row for row in rows(settings) if row.key.startswith(prefix)]
-    ends = state.cooldown.latest(now)
-    outcomes, failures, slow = state.breaker.counts(now)
+def _breaker(upstream: Upstream, now: float) -> dict[str, object]:
+    breaker = upstream.state.breaker
+    if upstream.settings.breaker is None:
+        return {"state": "off"}
+    outcomes, failures, slow = breaker.counts(now)
     return {
-        "name": upstream.name,
-        "mode": upstream.settings.mode,
-        "integration": upstream.settings.integration,
-        "settings": {row.key.removeprefix(prefix): {"value": row.value, "from": row.origin} for row in shown},
-        "breaker": {
-            "state": state.breaker.state if upstream.settings.breaker else "off",
-            "by_hand": state.breaker.by_hand,
-            "probe_in_seconds": state.breaker.wait(now),
-            "failures_in_a_row_to_open": state.breaker.threshold(now),
-            "window": {"outcomes": outcomes, "failures": failures, "slow": slow},
-        },
-        "cooldown": {"seconds_left": None if ends is None else max(0.0, ends - now)},
-        "in_flight": state.gate.in_flight,
-        "queued": state.gate.queued + state.cooldown.waiting,
-        "budget_left": state.budget.left(now),
-        "unsafe": [line for line in settings.unsafe if line.startswith(f"{prefix.rstrip('.')}")],
+        "state": breaker.state,
+        "by_hand": breaker.by_hand,
+        "probe_in_seconds": breaker.wait(now),
+        "failures_in_a_row_to_open": breaker.threshold(now),
+        "window": {"outcomes": outcomes, "failures": failures, "slow": slow},
     }
 
 

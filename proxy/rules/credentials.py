@@ -155,6 +155,13 @@ class Credential:
         return bool(self._headers or self._query or self._choices or self._basic)
 
     @property
+    def secret_names(self) -> tuple[str, ...]:
+        """Every secret that `render` reads, each once."""
+        templates = [template for _, template in [*self._headers, *self._query, *self._choices, *self._path]]
+        basic = () if self._basic is None else (self._basic.username, self._basic.password)
+        return tuple(dict.fromkeys([*(name for template in templates for name in template.names), *basic]))
+
+    @property
     def field_names(self) -> tuple[str, ...]:
         """Names of the header fields and query pairs that are put in, as the configuration writes them."""
         return tuple(name.decode() for name, _ in [*self._headers, *self._choices, *self._query])

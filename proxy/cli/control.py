@@ -1,0 +1,103 @@
+"""Commands that ask the running program: it is found, and its token read, through the same configuration file."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+
+from proxy.config.addresses import address
+from proxy.config.complaints import ConfigurationError
+from proxy.config.load import load
+from proxy.config.schema import Settings
+from proxy.config.sources import Unreadable, reading
+
+DONE, FAILED, WRONG = 0, 1, 2  # exit codes
+_PATIENCE = 3.0  # seconds
+
+
+class Unreachable(Exception):
+    """Nobody answers at the admin listener's address."""
+
+
+def is_healthy(path: Path) -> bool:
+    """True if the program that serves this configuration answers its health check."""
+    try:
+        return _ask(load(path, os.environ), "GET", "/healthz")[0] == 200
+    except (ConfigurationError, Unreachable):
+        return False
+
+
+def set_breaker(path: Path, upstream: str, state: str) -> int:
+    """Holds the breaker `open` or `closed`, or lets it go (`auto`). Returns an exit code."""
+    try:
+        settings = load(path, os.environ)
+        status, body = _ask(settings, "POST", f"/api/upstreams/{upstream}/breaker", {"state": state})
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return WRONG
+    except Unreachable as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    if status < 300:
+        print(f"{upstream}: the breaker is {state}")
+        return DONE
+    print(f"{upstream}: {_reason(body) or status}", file=sys.stderr)
+    return FAILED
+
+
+def _ask(settings: Settings, method: str, path: str, content: object = None) -> tuple[int, bytes]:
+    headers = {"Host": "localhost", "Accept": "application/json"}
+    body = None
+    if content is not None:
+        headers["Content-Type"] = "application/json"
+        body = json.dumps(content)
+    token = _token(settings)
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    connection = _Admin(settings.listen.admin)
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except (OSError, http.client.HTTPException):
+        raise Unreachable(f"nobody answers at {settings.listen.admin}; is it running with this file?") from None
+    finally:
+        connection.close()
+
+
+class _Admin(http.client.HTTPConnection):
+    """A connection to the admin listener, which may be a Unix socket."""
+
+    def __init__(self, listening: str) -> None:
+        self._where = address(listening)
+        super().__init__(self._where.host or "localhost", self._where.port or None, timeout=_PATIENCE)
+
+    def connect(self) -> None:
+        if not self._where.path:
+            super().connect()
+            return
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(_PATIENCE)
+        self.sock.connect(self._where.path)
+
+
+def _token(settings: Settings) -> str | None:
+    name = settings.admin_token
+    if name is None:
+        return None
+    try:
+        return reading(settings.secrets[name], os.environ).decode("ascii")
+    except (Unreadable, UnicodeDecodeError):
+        return None
+
+
+def _reason(body: bytes) -> str | None:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return None
+    return document.get("detail") if isinstance(document, dict) else None
