@@ -143,11 +143,9 @@ class Answered:
 def answers(raw: bytes, methods: tuple[str, ...] = (), *, closed: bool = True) -> list[Answered]:
     """The answers in `raw`. `methods` of the requests, where one is not GET; `closed`: the connection has ended."""
     found: list[Answered] = []
-    for number in range(1_000):
-        if not raw:
-            break
+    while raw:
         client = h11.Connection(h11.CLIENT)
-        method = methods[number] if number < len(methods) else "GET"
+        method = methods[len(found)] if len(found) < len(methods) else "GET"
         client.send(h11.Request(method=method, target="/", headers=[("Host", "x")]))
         client.send(h11.EndOfMessage())
         client.receive_data(raw)
