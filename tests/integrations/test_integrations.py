@@ -10,6 +10,7 @@ import yaml
 from proxy import integrations
 from proxy.config.complaints import Complaints
 from proxy.config.manifest import Presets
+from proxy.rules.classify import Classifier
 
 NAMED = ("slack", "soap", "stripe", "twilio")
 SECTIONS = ("## Configuration", "## Scope", "## Testing", "## Pointing your SDK here")
@@ -64,6 +65,7 @@ def test_the_manifest_reads_without_a_complaint(name):
     complaints = Complaints()
     assert Presets(complaints).manifest(name) is not None
     assert complaints.listed() == []
+    assert Classifier(manifest(name).get("classify", {})).peek == 64 << 10
 
 
 @pytest.mark.parametrize("name", ALL)
