@@ -91,8 +91,8 @@ class Body:
             return b""
         self._begun = True
         piece = await self._source.read()
-        self._ended = not piece
         self._passed += len(piece)
+        self._ended = not piece or self._passed == self.length
         if self._passed > self._most:
             raise Refusal("request_too_large", "The request body is over body.max.")
         self._room -= len(piece)
