@@ -97,6 +97,7 @@ STORIES = {  # second and what happens, …; then the state; the threshold is tw
         "0 failure, 1 failure, 2 hold-open, 3 auto, 4 begin#1",
         HALF_OPEN,
     ),
+    "held open twice is held open once": ("0 hold-open, 1 hold-open, 2 auto", CLOSED),
     "held closed after that, it stays closed": (
         "0 failure, 1 failure, 2 hold-open, 3 hold-closed, 4 auto",
         CLOSED,
@@ -137,7 +138,7 @@ WAITS = {  # what happened; when somebody asks; whole seconds until the next pro
     "an open one says in how many whole seconds it will be tried": ("0 failure, 1 failure", 24.5, 37.0),
     "which is at least one": ("0 failure, 1 failure", 60.99, 1.0),
     "and nothing once they are over": ("0 failure, 1 failure", 61.0, None),
-    "whole seconds stay what they are in floats": ("0 failure, 100.1 failure", 100.1, 60.0),
+    "whole seconds stay what they are in floats": ("0 failure, 6.4 failure", 6.4, 60.0),
     "a half-open one with its probe on its way says one second": ("0 failure, 1 failure, 61 begin#1", 62.0, 1.0),
     "a half-open one without a probe on its way lets it go": ("0 failure, 1 failure, 61 neutral#1", 62.0, None),
     "half-open it forgets a probe that got too old": ("0 failure, 1 failure, 61 begin#1", 161.0, None),
@@ -210,6 +211,13 @@ def test_as_many_successes_as_probes_close_it():
         breaker.report(breaker.admit(1.0), GOOD, 1.0)
         states.append(breaker.state)
     assert states == [HALF_OPEN, HALF_OPEN, CLOSED]
+
+
+def test_successes_of_an_earlier_time_half_open_do_not_count():
+    breaker = _probing(2)
+    for now, evidence in ((1.0, GOOD), (1.0, BAD), (3.0, GOOD)):
+        breaker.report(breaker.admit(now), evidence, now)
+    assert breaker.state == HALF_OPEN
 
 
 def test_one_failed_probe_opens_it_whatever_the_others_said():

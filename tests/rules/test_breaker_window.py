@@ -96,6 +96,12 @@ def test_the_counts_can_be_read():
     assert breaker.counts(99.0) == (0, 0, 0)
 
 
+def test_what_was_refused_is_not_counted():
+    breaker = Breaker(BreakerSettings(failure_threshold=1), 60.0)
+    play(breaker, "fffsss", 1.0)
+    assert breaker.counts(1.0) == (1, 1, 0)
+
+
 def test_a_broken_body_moves_from_the_successes_to_the_failures():
     breaker = Breaker(SLOW, 60.0)
     permit = breaker.admit(1.0)
@@ -125,6 +131,7 @@ def test_a_reload_keeps_what_the_window_holds():
     play(breaker, "sf" * 5, 1.0)
     breaker.adopt(BreakerSettings(window=60.0), 60.0)
     assert breaker.counts(2.0) == (10, 5, 0)
+    assert breaker.counts(50.0) == (10, 5, 0), "the new window is longer"
 
 
 def test_a_reload_keeps_the_probes_on_their_way_and_their_successes():

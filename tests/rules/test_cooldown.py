@@ -1,45 +1,12 @@
-"""Until when the provider said wait, and in which order those who waited go on."""
+"""Until when the provider said wait, and for which part of it."""
 
 import math
 
 import pytest
 
-from proxy.rules.cooldown import MOST_KEYS, Cooldown, CooldownSettings, Ticket
+from proxy.rules.cooldown import MOST_KEYS, Cooldown, CooldownSettings
 
 KEY = b""
-
-
-class Queue:
-    """A cooldown of 30 s from second 0, and the calls that wait for its end, by number."""
-
-    def __init__(self, calls: int = 0, told: float | None = 30.0, room: int = 100) -> None:
-        self.cooldown = Cooldown(CooldownSettings(queue=room))
-        self.cooldown.begin(KEY, told, 0.0)
-        self.gone: list[int] = []
-        self.dropped: list[int] = []
-        self.tickets: dict[int, Ticket] = {}
-        for _ in range(calls):
-            self.join()
-
-    def join(self, limit: float = math.inf) -> Ticket | None:
-        number = len(self.tickets) + 1
-        ticket = self.cooldown.join(KEY, limit, lambda goes: (self.gone if goes else self.dropped).append(number))
-        if ticket is not None:
-            self.tickets[number] = ticket
-        return ticket
-
-    def turn(self, now: float) -> list[int]:
-        """Who has gone so far."""
-        self.cooldown.turn(KEY, now)
-        return self.gone
-
-    def head(self, number: int, now: float) -> list[int]:
-        self.cooldown.arrived(self.tickets[number], now)
-        return self.gone
-
-    def leave(self, number: int, now: float) -> list[int]:
-        self.cooldown.leave(self.tickets[number], now)
-        return self.gone
 
 
 WAITS = {  # (second, told), …; the seconds that each got; the second at which it is over
@@ -67,7 +34,8 @@ def test_wait(answers: list[tuple[float, float | None]], waits: list[float], end
 
 
 def test_it_is_over_at_its_end_and_not_before():
-    cooldown = Queue().cooldown
+    cooldown = Cooldown(CooldownSettings())
+    cooldown.begin(KEY, 30.0, 0.0)
     assert (cooldown.ends(KEY, 29.999), cooldown.is_free(KEY, 29.999)) == (30.0, False)
     assert (cooldown.ends(KEY, 30.0), cooldown.is_free(KEY, 30.0)) == (None, True)
 
@@ -80,8 +48,17 @@ def test_an_answer_without_a_wait_starts_the_doubling_again():
     assert cooldown.begin(KEY, None, 5.0) == 1.0
 
 
+def test_also_while_the_cooldown_lasts():
+    cooldown = Cooldown(CooldownSettings())
+    for now in (0.0, 1.0):
+        cooldown.begin(KEY, None, now)
+    cooldown.answered(KEY, 2.0)
+    assert cooldown.begin(KEY, None, 3.0) == 1.0
+
+
 def test_after_such_an_answer_nothing_is_left_to_ask():
-    cooldown = Queue().cooldown
+    cooldown = Cooldown(CooldownSettings())
+    cooldown.begin(KEY, 30.0, 0.0)
     cooldown.answered(KEY, 29.0)
     assert not cooldown.is_idle
     cooldown.answered(KEY, 30.0)
@@ -93,6 +70,13 @@ def test_keys_do_not_wait_for_each_other():
     cooldown.begin(b"/chat.postMessage", 30.0, 0.0)
     assert not cooldown.is_free(b"/chat.postMessage", 1.0)
     assert cooldown.is_free(b"/users.list", 1.0)
+
+
+def test_the_latest_end_is_that_of_the_key_that_cools_longest():
+    cooldown = Cooldown(CooldownSettings(scope="path"))
+    for key, told in ((b"/a", 10.0), (b"/b", 30.0), (b"/c", 20.0)):
+        cooldown.begin(key, told, 0.0)
+    assert [cooldown.latest(now) for now in (0.0, 29.0, 30.0)] == [30.0, 30.0, None]
 
 
 def test_of_too_many_keys_the_one_that_ended_first_goes():
@@ -120,172 +104,3 @@ def test_when_calls_wait_for_every_key_a_further_wait_is_not_shared():
         cooldown.join(b"%d" % number, math.inf, lambda _: None)
     assert cooldown.begin(b"one more", 7.0, 0.0) == 7.0
     assert cooldown.is_free(b"one more", 1.0)
-
-
-def test_a_call_whose_limit_is_before_the_end_does_not_wait():
-    queue = Queue()
-    assert queue.join(limit=29.9) is None
-    assert queue.join(limit=30.0) is not None
-
-
-def test_the_queue_has_as_much_room_as_was_said():
-    queue = Queue(calls=2, room=3)
-    assert [queue.join() is not None for _ in range(2)] == [True, False]
-    queue.leave(1, 1.0)
-    assert queue.join() is not None
-    assert queue.cooldown.waiting == 3
-
-
-def test_more_room_after_a_reload_counts_at_once_and_the_queue_stays():
-    queue = Queue(calls=1, room=1)
-    queue.cooldown.adopt(CooldownSettings(queue=2))
-    assert queue.join() is not None
-    assert queue.turn(30.0) == [1]
-
-
-def test_nobody_goes_before_the_end():
-    queue = Queue(calls=3)
-    assert queue.turn(29.999) == []
-    assert queue.cooldown.due(KEY) == 30.0
-
-
-def test_at_the_end_one_goes_first():
-    queue = Queue(calls=3)
-    assert queue.turn(30.0) == [1]
-
-
-def test_until_its_head_is_in_nobody_else_goes():
-    queue = Queue(calls=3)
-    queue.turn(30.0)
-    assert queue.turn(99.0) == [1]
-    assert queue.cooldown.due(KEY) is None
-    assert not queue.cooldown.is_free(KEY, 99.0)
-
-
-def test_nobody_overtakes_it_even_when_nobody_else_waits():
-    queue = Queue(calls=1)
-    queue.turn(30.0)
-    assert not queue.cooldown.is_free(KEY, 31.0)
-    queue.head(1, 32.0)
-    assert queue.cooldown.is_free(KEY, 32.0)
-
-
-def test_its_head_lets_two_go():
-    queue = Queue(calls=9)
-    queue.turn(30.0)
-    assert queue.head(1, 30.05) == [1, 2, 3]
-
-
-def test_each_head_lets_a_group_twice_as_large_go():
-    queue = Queue(calls=20)
-    queue.turn(30.0)
-    queue.head(1, 30.05)
-    assert queue.head(3, 30.06) == list(range(1, 8))
-    assert queue.head(2, 30.07) == list(range(1, 16))
-    assert queue.head(9, 30.08) == list(range(1, 21))
-
-
-def test_without_a_head_a_group_goes_every_tenth_of_a_second():
-    queue = Queue(calls=9)
-    queue.turn(30.0)
-    queue.head(1, 30.5)
-    assert queue.cooldown.due(KEY) == 30.6
-    assert queue.turn(30.59) == [1, 2, 3]
-    assert queue.turn(30.6) == [1, 2, 3, 4, 5, 6, 7]
-    assert queue.turn(30.71) == list(range(1, 10))
-
-
-def test_a_call_that_comes_during_the_release_goes_last():
-    queue = Queue(calls=4)
-    queue.turn(30.0)
-    queue.head(1, 30.5)
-    assert not queue.cooldown.is_free(KEY, 30.5)
-    queue.join()
-    assert queue.turn(30.6) == [1, 2, 3, 4, 5]
-
-
-def test_once_the_queue_is_empty_everybody_is_free():
-    queue = Queue(calls=3)
-    queue.turn(30.0)
-    queue.head(1, 30.5)
-    assert queue.cooldown.is_free(KEY, 30.5)
-
-
-def test_a_new_wait_stops_the_release_and_it_begins_again_with_one():
-    queue = Queue(calls=9)
-    queue.turn(30.0)
-    queue.head(1, 30.1)
-    queue.cooldown.begin(KEY, 10.0, 30.15)
-    queue.head(2, 30.16)
-    queue.head(3, 30.17)
-    assert queue.turn(40.1) == [1, 2, 3]
-    assert queue.turn(40.15) == [1, 2, 3, 4]
-    assert queue.head(4, 40.2) == [1, 2, 3, 4, 5, 6]
-
-
-def test_a_new_wait_for_the_first_one_lets_the_second_go_first_at_its_end():
-    queue = Queue(calls=3)
-    queue.turn(30.0)
-    queue.cooldown.begin(KEY, 5.0, 30.1)
-    queue.head(1, 30.1)
-    assert queue.turn(35.0) == [1]
-    assert queue.turn(35.1) == [1, 2]
-
-
-def test_a_first_one_from_before_a_new_wait_holds_nobody_up_after_it():
-    queue = Queue(calls=3)
-    queue.turn(30.0)
-    queue.cooldown.begin(KEY, 5.0, 31.0)  # another call's answer
-    assert queue.turn(36.0) == [1, 2]
-    assert queue.head(1, 36.1) == [1, 2]
-    assert queue.leave(1, 36.2) == [1, 2]
-    assert queue.head(2, 36.3) == [1, 2, 3]
-
-
-def test_a_new_wait_of_no_length_still_lets_only_one_go():
-    queue = Queue(calls=4)
-    queue.turn(30.0)
-    queue.head(1, 30.1)
-    queue.cooldown.begin(KEY, 0.0, 30.2)
-    assert queue.turn(30.2) == [1, 2, 3, 4]
-    queue = Queue(calls=9)
-    queue.turn(30.0)
-    queue.cooldown.begin(KEY, 0.0, 30.2)
-    assert queue.turn(30.2) == [1, 2]
-
-
-def test_if_the_first_ends_without_a_head_the_next_goes_alone():
-    queue = Queue(calls=4)
-    queue.turn(30.0)
-    assert queue.leave(1, 31.0) == [1, 2]
-    assert queue.turn(40.0) == [1, 2]
-    assert queue.head(2, 41.0) == [1, 2, 3, 4]
-
-
-def test_one_of_a_group_that_ends_without_a_head_changes_nothing():
-    queue = Queue(calls=9)
-    queue.turn(30.0)
-    queue.head(1, 30.5)
-    assert queue.leave(2, 30.51) == [1, 2, 3]
-    assert queue.turn(30.6) == [1, 2, 3, 4, 5, 6, 7]
-
-
-def test_a_call_that_leaves_the_queue_leaves_no_trace():
-    queue = Queue(calls=4)
-    queue.leave(1, 1.0)
-    queue.leave(3, 2.0)
-    assert queue.cooldown.waiting == 2
-    queue.turn(30.0)
-    assert queue.head(2, 30.1) == [2, 4]
-
-
-def test_a_new_wait_beyond_a_calls_limit_tells_it_at_once():
-    queue = Queue()
-    for limit in (60.0, 35.0, 34.9, 90.0):
-        queue.join(limit)
-    queue.cooldown.begin(KEY, 34.0, 1.0)
-    assert queue.dropped == [3]
-    queue.cooldown.begin(KEY, 80.0, 2.0)
-    assert queue.dropped == [3, 1, 2]
-    assert queue.cooldown.waiting == 1
-    assert queue.turn(82.0) == [4]
