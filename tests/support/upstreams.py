@@ -23,7 +23,7 @@ PATIENT = TimeoutSettings(connect=5.0, idle=5.0)
 
 
 class Upstream:
-    """A server that plays `play` on each connection. `heads` and `bodies`: what `read_request` was sent."""
+    """A server that plays `play` on each connection, and cuts it when the play is over."""
 
     def __init__(self, play: Play) -> None:
         self._play = play
@@ -54,7 +54,7 @@ class Upstream:
         assert task is not None
         self.tasks.add(task)
         try:
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await self._play(reader, writer)
         finally:
             self.tasks.discard(task)

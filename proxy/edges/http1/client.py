@@ -7,31 +7,25 @@ came; and it is never free again with an answer outstanding, whatever ended the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, cast
 
+from proxy.edges.http1.bodies import Arriving, Patience, Upload, application_stalls, upstream_takes_nothing
 from proxy.edges.http1.reader import DONE, HEAD, UNTIL_CLOSE, AnswerReader
-from proxy.edges.http1.upload import Upload
 from proxy.edges.http1.wire import HIGH_WATER, Inbox, content_length, request_head, reset
-from proxy.errors import ProxyError, Refusal, StaleConnection, UpstreamFailure
+from proxy.errors import ProxyError, StaleConnection, UpstreamFailure
 from proxy.model import Call, Headers, Request, Response, Stream, Whole
 from proxy.rules.upstream_heads import Heads
-from proxy.timing import Alarms, Clock
 
 _EMPTY = {method: content_length(0) for method in ("POST", "PUT", "PATCH")}  # without a body they say so
 _STALLS = frozenset(["request_timeout", "upstream_timeout"])
-
-T = TypeVar("T")
 
 
 class Owner(Protocol):
     """What the connections of one pool share. Each is `opened`, then any number of times `freed`, then `lost` once."""
 
     loop: asyncio.AbstractEventLoop
-    clock: Clock
-    alarms: Alarms
     heads: Heads
-    idle_timeout: float  # seconds that a peer may let pass between two pieces; infinity: any
+    patience: Patience
     secure: bool
 
     def opened(self, connection: UpstreamConnection) -> None: ...
@@ -49,6 +43,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_pump",
         "_reader",
         "_reused",
+        "_sent",
         "_transport",
         "_waiter",
         "_writable",
@@ -60,6 +55,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._reader = AnswerReader(owner.heads)
         self._busy = False  # a request was begun, and its answer is not over
         self._reused = False
+        self._sent = False  # something of the request was written
         self._writable: asyncio.Future[None] | None = None  # while the transport takes no more
         self._waiter: asyncio.Future[Response] | None = None  # until the head is here
         self._inbox: Inbox | None = None  # for a body that was not complete when its head was
@@ -72,6 +68,7 @@ class UpstreamConnection(asyncio.Protocol):
         Raises `UpstreamFailure`, and what the request's body raises. Whatever it raises, the connection is cut.
         """
         self._busy = True
+        self._sent = False
         self._reader.begin(for_head=request.method == "HEAD")
         waiter: asyncio.Future[Response] = self._owner.loop.create_future()
         self._waiter = waiter
@@ -84,6 +81,8 @@ class UpstreamConnection(asyncio.Protocol):
             return await waiter
         except BaseException:
             self.abort()
+            if waiter.done() and not waiter.cancelled():
+                waiter.exception()  # it came as the task was cancelled: the loop need not miss who asks for it
             raise
         finally:
             self._waiter = None
@@ -104,7 +103,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _write(self, data: bytes) -> None:
         if self._transport.is_closing():
-            raise StaleConnection(sent=False) if self._reused else _lost(sent=False)
+            raise self._never_answered()
+        self._sent = True
         self._transport.write(data)
 
     async def _send_with_body(self, request: Request, target: bytes, headers: Headers, upload: Upload) -> None:
@@ -120,10 +120,11 @@ class UpstreamConnection(asyncio.Protocol):
             self._pump.add_done_callback(self._pump_ended)
 
     async def _pump_rest(self, upload: Upload, call: Call) -> None:
+        patience = self._owner.patience
         while not upload.done:
             if self._writable is not None:
-                await self._wait(self._writable, _upstream_stalls)
-            piece = await (upload.next() if upload.ready else self._wait(upload.next(), _application_stalls))
+                await patience.wait(self._writable, upstream_takes_nothing)
+            piece = await (upload.next() if upload.ready else patience.wait(upload.next(), application_stalls))
             self._transport.write(piece)
             call.progress()
         self._pump = None
@@ -136,14 +137,6 @@ class UpstreamConnection(asyncio.Protocol):
         reset(self._transport)
         if not isinstance(error, ProxyError):
             raise error  # the loop's handler hears of it
-
-    async def _wait(self, awaitable: Awaitable[T], error: Callable[[], ProxyError]) -> T:
-        owner = self._owner
-        try:
-            with owner.alarms.at(owner.clock.now() + owner.idle_timeout):
-                return await awaitable
-        except TimeoutError:
-            raise error() from None
 
     def _stop_pump(self) -> None:
         """A request that was not sent to its end leaves a connection that nobody can use."""
@@ -210,7 +203,7 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             self._inbox = Inbox(self._transport)
             self._fill(self._inbox)
-            body = _Arriving(self._inbox, self._owner)
+            body = Arriving(self._inbox, self._owner.patience)
         until_close = reader.state == UNTIL_CLOSE and self._owner.secure
         response = Response(reader.status, reader.reason, head.headers, body, head.length, until_close=until_close)
         response.on_close(self._release)
@@ -244,10 +237,11 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if error is None and self._reader.end():
             self._pass_on()
-        elif self._reused and not self._reader.heard:
-            self._fail(StaleConnection(sent=True))
         else:
-            self._fail(_lost())
+            self._fail(_lost() if self._reader.heard else self._never_answered())
+
+    def _never_answered(self) -> UpstreamFailure:
+        return StaleConnection(sent=self._sent) if self._reused else _lost(sent=self._sent)
 
     def _fail(self, error: BaseException) -> None:
         """Tells whoever waits for the head, or reads the body; it does nothing to an answer that is complete."""
@@ -258,37 +252,5 @@ class UpstreamConnection(asyncio.Protocol):
             self._inbox.fail(error if isinstance(error, ProxyError) else _lost())
 
 
-class _Arriving:
-    """The body of an answer that still comes; the time between two pieces of it is limited."""
-
-    __slots__ = ("_inbox", "_owner")
-
-    def __init__(self, inbox: Inbox, owner: Owner) -> None:
-        self._inbox = inbox
-        self._owner = owner
-
-    @property
-    def ready(self) -> bool:
-        return self._inbox.ready
-
-    async def read(self) -> bytes:
-        if self._inbox.ready:
-            return await self._inbox.read()
-        try:
-            with self._owner.alarms.at(self._owner.clock.now() + self._owner.idle_timeout):
-                return await self._inbox.read()
-        except TimeoutError:
-            self._inbox.fail(UpstreamFailure("upstream_timeout", "The upstream stopped sending.", sent=True))
-        return await self._inbox.read()
-
-
 def _lost(*, sent: bool = True) -> UpstreamFailure:
     return UpstreamFailure("upstream_reset", "The upstream closed the connection too early.", sent=sent)
-
-
-def _application_stalls() -> ProxyError:
-    return Refusal("request_timeout", "The application stopped sending its request body.")
-
-
-def _upstream_stalls() -> ProxyError:
-    return UpstreamFailure("upstream_timeout", "The upstream stopped taking the request body.", sent=True)

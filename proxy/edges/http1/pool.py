@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+from proxy.edges.http1.bodies import Patience
 from proxy.edges.http1.client import UpstreamConnection
 from proxy.edges.http1.connect import Address, Tls, established, failure_of, first_connected
 from proxy.errors import UpstreamFailure
@@ -74,16 +75,15 @@ class Pool:
     """The connections of one upstream: the one that became free last is taken first, so that the others may end."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, clock: Clock, alarms: Alarms, idle_timeout: float, *, secure: bool
+        self, loop: asyncio.AbstractEventLoop, now: Callable[[], float], patience: Patience, *, secure: bool
     ) -> None:
         self.loop = loop
-        self.clock = clock
-        self.alarms = alarms
         self.heads = Heads()
-        self.idle_timeout = idle_timeout
+        self.patience = patience
         self.secure = secure
         self.free: list[UpstreamConnection] = []
         self.all: set[UpstreamConnection] = set()
+        self._now = now
         self._retired = False
 
     def take(self) -> UpstreamConnection | None:
@@ -101,7 +101,7 @@ class Pool:
         if self._retired:
             connection.abort()
         else:
-            connection.since = self.clock.now()
+            connection.since = self._now()
             self.free.append(connection)
 
     def lost(self, connection: UpstreamConnection) -> None:
@@ -154,7 +154,10 @@ class Transport:
         self._resolver = resolver
         self._connect_timeout = timeout.connect
         self._own = OwnFields()
-        self._pool = Pool(loop, clock, alarms, timeout.idle or math.inf, secure=self._tls is not None)
+        self._clock = clock
+        self._alarms = alarms
+        patience = Patience(clock, alarms, timeout.idle or math.inf)
+        self._pool = Pool(loop, clock.now, patience, secure=self._tls is not None)
 
     async def __call__(self, request: Request) -> Response:
         """The answer's head, with a body that may still come.
@@ -189,14 +192,14 @@ class Transport:
 
     async def _connect(self) -> UpstreamConnection:
         pool = self._pool
-        until = pool.clock.now() + self._connect_timeout
+        until = self._clock.now() + self._connect_timeout
         securing = False
         try:
-            with pool.alarms.at(until):
+            with self._alarms.at(until):
                 addresses = self._permitted(await self._addresses())
                 opened = await first_connected(pool.loop, addresses)
                 securing = self._tls is not None
-                rest = until - pool.clock.now()
+                rest = until - self._clock.now()
                 return await established(pool.loop, opened, lambda: UpstreamConnection(pool), self._tls, rest)
         except OSError as error:
             raise failure_of(error, securing=securing) from None
