@@ -9,6 +9,7 @@ import yaml
 
 from proxy import integrations
 from proxy.config.complaints import Complaints
+from proxy.config.load import load
 from proxy.config.manifest import Presets
 from proxy.rules.classify import Classifier
 
@@ -86,6 +87,14 @@ def test_the_readme_names_the_manifest_s_environment_variables_and_no_others(nam
     named = [re.match(r"`([A-Z][A-Z0-9_]*)`", bullet) for bullet in bullets(section(name, "## Configuration"))]
     assert {found[1] for found in named if found} == variables(name)
     assert all(named), "a bullet of Configuration begins with a variable in backticks"
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_configuration_that_the_readme_shows_starts_as_a_mock_without_a_variable(name, tmp_path):
+    (shown,) = re.findall(r"^```yaml\n(.*?)^```$", section(name, "## Configuration"), re.MULTILINE | re.DOTALL)
+    (tmp_path / "config.yaml").write_text(shown)
+    settings = load(tmp_path / "config.yaml", {})
+    assert [(one.integration, one.mode) for one in settings.upstreams.values()] == [(name, "mock")]
 
 
 @pytest.mark.parametrize("name", ALL)
