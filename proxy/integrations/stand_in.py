@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -18,6 +19,7 @@ from proxy.integrations.memory import Ids
 from proxy.integrations.rehearsal import Mark, Marks, spoilt, suffer, texts
 from proxy.model import Headers, Request, Response, Stream, Whole
 
+REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 _MOST = 8 << 20  # bytes of a body that are kept; of a longer one only size and digest are known
 
 
@@ -136,4 +138,4 @@ def _respond(request: Request, said: Said, stream: Stream, headers: Mapping[str,
     if request.method == "HEAD":
         fields += ((b"Content-Length", b"%d" % length),)
         stream, length = Whole(), 0
-    return Response(said.status, b"", fields, stream, length)
+    return Response(said.status, REASONS.get(said.status, b""), fields, stream, length)

@@ -6,7 +6,7 @@ import yaml
 from proxy import integrations
 from proxy.integrations.stripe.fake import VERSION
 from proxy.pipeline import Handler
-from tests.support.asking import Answer, ask
+from tests.support.asking import Answer, ask, request
 from tests.support.provider import EPOCH
 
 
@@ -95,6 +95,11 @@ async def test_the_version_is_echoed_and_the_manifest_s_is_the_default(fake):
 async def test_head_has_the_length_of_the_body_that_get_would_have(fake):
     got, head = await ask(fake, "GET /v1/balance"), await ask(fake, "HEAD /v1/balance")
     assert (head.body, head.length, int(head.headers["Content-Length"])) == (b"", 0, len(got.body))
+
+
+async def test_a_status_has_its_phrase(fake):
+    found = [(await fake(request("GET", path))).reason for path in ("/v1/balance", "/v1/nothing")]
+    assert found == [b"OK", b"Not Found"]
 
 
 async def test_further_hosts_know_nothing(fake):
