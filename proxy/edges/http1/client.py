@@ -21,14 +21,13 @@ _STALLS = frozenset(["request_timeout", "upstream_timeout"])
 
 
 class Owner(Protocol):
-    """What the connections of one pool share. Each is `opened`, then any number of times `freed`, then `lost` once."""
+    """What the connections of one pool share. Each is `freed` any number of times, then `lost` once."""
 
     loop: asyncio.AbstractEventLoop
     heads: Heads
     patience: Patience
     secure: bool
 
-    def opened(self, connection: UpstreamConnection) -> None: ...
     def freed(self, connection: UpstreamConnection) -> None: ...
     def lost(self, connection: UpstreamConnection) -> None: ...
 
@@ -157,7 +156,6 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
-        self._owner.opened(self)
 
     def data_received(self, data: bytes) -> None:
         reader = self._reader

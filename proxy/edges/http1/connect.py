@@ -1,13 +1,14 @@
 """From addresses to a connected transport: the race between addresses, TLS, and what errors are called.
 
-The one thing a reader would get wrong: a socket that failed is always closed here, because uvloop leaves it open when
-the peer resets during the handshake.
+The one thing a reader would get wrong: a socket that failed is closed here, because uvloop leaves it open when the peer
+resets during the handshake; and uvloop closes it itself when it fails before that.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -148,6 +149,7 @@ async def established(
     loop: asyncio.AbstractEventLoop, opened: socket.socket, make: Callable[[], P], tls: Tls | None, rest: float
 ) -> P:
     """The protocol that `make` makes, on `opened`, after the handshake that may take `rest` seconds."""
+    identity = _identity(opened)
     try:
         if tls is None:
             _, protocol = await loop.create_connection(make, sock=opened)
@@ -156,9 +158,19 @@ async def established(
                 make, sock=opened, ssl=tls.context, server_hostname=tls.name, ssl_handshake_timeout=max(rest, 0.001)
             )
     except BaseException:
-        opened.close()
+        if _identity(opened) == identity:
+            opened.close()
+        else:  # uvloop has closed it, behind the back of its owner: the number may be another's by now
+            opened.detach()
         raise
     return protocol
+
+
+def _identity(opened: socket.socket) -> int | None:
+    try:
+        return os.fstat(opened.fileno()).st_ino
+    except OSError:
+        return None
 
 
 def failure_of(error: OSError, *, securing: bool) -> UpstreamFailure:

@@ -94,8 +94,11 @@ class Pool:
                 return connection
         return None
 
-    def opened(self, connection: UpstreamConnection) -> None:
-        self.all.add(connection)
+    def add(self, connection: UpstreamConnection) -> UpstreamConnection:
+        """Counts a new connection until it is lost."""
+        if not connection.is_closing:
+            self.all.add(connection)
+        return connection
 
     def freed(self, connection: UpstreamConnection) -> None:
         if self._retired:
@@ -200,7 +203,8 @@ class Transport:
                 opened = await first_connected(pool.loop, addresses)
                 securing = self._tls is not None
                 rest = until - self._clock.now()
-                return await established(pool.loop, opened, lambda: UpstreamConnection(pool), self._tls, rest)
+                made = await established(pool.loop, opened, lambda: UpstreamConnection(pool), self._tls, rest)
+                return pool.add(made)
         except OSError as error:
             raise failure_of(error, securing=securing) from None
 
