@@ -1,0 +1,172 @@
+"""`tail`, `show` and `curl`: what the debug log knows of past calls, whether or not the program runs.
+
+The one thing a reader would get wrong: everything printed here came from outside once, so control characters are shown
+and not sent to the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from proxy.cli.curl_command import Call, command_for
+from proxy.config.complaints import ConfigurationError
+from proxy.config.load import load
+from proxy.config.schema import Settings
+from proxy.edges.debug_reader import DebugReader, Unreadable, Wanted
+
+DONE, FAILED, WRONG = 0, 1, 2  # exit codes
+PAUSE = 0.5  # seconds between two looks at a log that is followed
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """What `tail` shows; None: everything."""
+
+    upstream: str | None = None
+    status: str | None = None  # 503 or 5xx
+    code: str | None = None
+    limit: int = 20
+
+
+def tail(config: Path, filters: Filters, *, follow: bool = False, json_output: bool = False) -> int:
+    """Prints the last calls, oldest first, and with `follow` those to come until it is interrupted."""
+    found = re.fullmatch(r"([1-5])(xx|\d\d)", filters.status or "100")
+    if found is None:
+        return _wrong("--status is like 503 or 5xx")
+    wanted = Wanted(
+        upstream=filters.upstream,
+        status=None if filters.status is None else int(found[1] if found[2] == "xx" else found[0]),
+        hundred=found[2] == "xx",
+        code=filters.code,
+        limit=filters.limit,
+    )
+
+    def print_them(_: Settings, log: DebugReader) -> int:
+        place, _nothing = log.since(None)
+        for call in reversed(_list(log.requests(wanted)["requests"])):
+            print(_line(call, json_output=json_output))
+        while follow:
+            time.sleep(PAUSE)
+            place, added = log.since(place)
+            for call in added:
+                if _fits(call, wanted):
+                    print(_line(call, json_output=json_output), flush=True)
+        return DONE
+
+    return _reading(config, print_them)
+
+
+def show(config: Path, id: str, *, json_output: bool = False) -> int:
+    """Prints one call: what was decided, and each attempt as it was sent and received."""
+
+    def print_it(_: Settings, log: DebugReader) -> int:
+        call = log.request(id)
+        if call is None:
+            return _unknown(id)
+        print(json.dumps(call, indent=2) if json_output else "\n".join(map(_visible, _story(call))))
+        return DONE
+
+    return _reading(config, print_it)
+
+
+def curl(config: Path, id: str, *, json_output: bool = False) -> int:
+    """Prints the command that makes this call again, through the proxy, which adds the credential."""
+
+    def print_it(settings: Settings, log: DebugReader) -> int:
+        call = log.request(id)
+        if call is None:
+            return _unknown(id)
+        command, lost = command_for(call, settings.listen.proxy)
+        for reason in lost:
+            print(f"# {reason}", file=sys.stderr)
+        print(json.dumps({"command": command, "lost": lost}) if json_output else command)
+        return DONE
+
+    return _reading(config, print_it)
+
+
+def _reading(config: Path, act: Callable[[Settings, DebugReader], int]) -> int:
+    try:
+        settings = load(config, os.environ)
+        return act(settings, DebugReader(Path(settings.debug_log.path)))
+    except ConfigurationError as error:
+        return _wrong(str(error))
+    except Unreadable as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return DONE
+
+
+def _wrong(why: str) -> int:
+    print(why, file=sys.stderr)
+    return WRONG
+
+
+def _unknown(id: str) -> int:
+    print(f"no call with the id {_visible(id)} is in the debug log", file=sys.stderr)
+    return FAILED
+
+
+def _list(calls: object) -> list[Call]:
+    assert isinstance(calls, list)  # noqa: S101 - the shape of DebugReader.requests
+    return calls
+
+
+def _fits(call: Call, wanted: Wanted) -> bool:
+    status = call["status"] // 100 if wanted.hundred and call["status"] else call["status"]
+    pairs = ((wanted.upstream, call["upstream"]), (wanted.code, call["code"]), (wanted.status, status))
+    return all(want is None or want == have for want, have in pairs)
+
+
+def _line(call: Call, *, json_output: bool) -> str:
+    if json_output:
+        return json.dumps(call)
+    began = datetime.fromtimestamp(call["started"]).astimezone()
+    ended = str(call["status"] or "-") + (f" {call['code']}" if call["code"] else "")
+    more = f" attempts={call['attempts']}" if call["attempts"] != 1 else ""
+    stopped = f" stopped={call['stopped']}" if call["stopped"] else ""
+    what = f"{call['upstream']} {call['method']} {call['target']}"
+    took = f"{call['duration_ms']:.0f} ms"
+    return _visible(f"{began:%H:%M:%S} {call['id']} {what} -> {ended} {took}{more}{stopped}")
+
+
+def _story(call: Call) -> Iterable[str]:
+    yield _line(call, json_output=False)
+    if call["upstream_request_id"]:
+        yield f"the provider's id: {call['upstream_request_id']}"
+    for decision in call["decisions"]:
+        yield f"{decision['at_ms']:>9.1f} ms  {decision['stage']}: {decision['text']}"
+    for one in call["exchanges"]:
+        yield ""
+        yield f"attempt {one['attempt']}: {one['outcome']}, at {one['started_ms']} ms, for {one['duration_ms']} ms"
+        yield from _message(f"> {one['request']['method']} {one['request']['target']}", one["request"], ">")
+        if one["response"]:
+            yield from _message(f"< {one['response']['status']}", one["response"], "<")
+
+
+def _message(first: str, message: Call, mark: str) -> Iterable[str]:
+    yield first
+    for name, value in message["headers"]:
+        yield f"{mark} {name}: {value}"
+    yield mark
+    body = message["body"]
+    if isinstance(body, dict):
+        yield f"{mark} (base64) {body['base64']}"
+    elif body:
+        yield from (f"{mark} {line}" for line in body.split("\n"))
+    if message["truncated"]:
+        yield f"{mark} (cut here)" if body is not None else f"{mark} (a body that could not be decoded is not kept)"
+
+
+def _visible(text: str) -> str:
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
