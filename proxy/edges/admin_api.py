@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import parse_qsl
 
+from proxy.edges.admin_pages import page
 from proxy.edges.admin_server import Program
 from proxy.edges.debug_reader import MOST, Unreadable, Wanted
 from proxy.errors import CODES, Refusal
@@ -127,6 +128,9 @@ class AdminApi:
         content_type, text = self._program.scrape(accept)
         return Answer(200, content_type, text)
 
+    async def page(self, ask: Ask, path: str) -> Answer:  # noqa: ARG002
+        return Answer(200, *page(path))
+
     async def upstreams(self, ask: Ask, _: str) -> Answer:  # noqa: ARG002
         return shown({"upstreams": self._program.upstreams(), "unsafe": self._program.unsafe()})
 
@@ -192,6 +196,7 @@ ROWS = (
     _row_of("GET", rb"/healthz", AdminApi.health),
     _row_of("GET", rb"/readyz", AdminApi.readiness),
     _row_of("GET", rb"/metrics", AdminApi.metrics),
+    _row_of("GET", rb"(/|/dashboard\.js|/dashboard\.css)", AdminApi.page),
     _row_of("GET", rb"/api/upstreams", AdminApi.upstreams),
     _row_of("GET", rb"/api/upstreams/" + _NAME, AdminApi.upstream),
     _row_of("POST", rb"/api/upstreams/" + _NAME + rb"/breaker", AdminApi.breaker),

@@ -1,9 +1,12 @@
 """What the admin listener answers, and to whom."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
+from proxy.edges import admin_api
 from proxy.edges.admin_connection import SAFE
 from proxy.edges.debug_reader import Unreadable, Wanted
 from tests.support.admin import TOKEN, Admin
@@ -66,6 +69,22 @@ async def test_every_answer_forbids_guessing_and_keeping_and_names_no_software()
         assert {name.lower(): value for name, value in SAFE.items()}.items() <= answer.headers.items()
         assert "server" not in answer.headers
         assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_the_page_has_no_script_and_no_style_of_its_own_and_what_it_names_is_served():
+    async with Admin() as admin:
+        page = await admin.get("/")
+        named = [await admin.get(path) for path in re.findall(r'(?:href|src)="([^"]+)"', page.body.decode())]
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert b"script-src 'self'; style-src 'self'" in page.headers["content-security-policy"].encode()
+    assert not re.search(rb"<style|<script(?! src)| on\w+=| style=", page.body)
+    assert len(named) == 5
+    assert {answer.status for answer in named} == {200}
+
+
+def test_the_page_sets_what_it_is_given_as_text():
+    script = (Path(admin_api.__file__).parent / "dashboard.js").read_text()
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval", script)
 
 
 MISSING = {

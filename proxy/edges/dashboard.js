@@ -1,0 +1,43 @@
+"use strict";
+// Everything from the program is set as text, never as markup.
+
+const SECONDS_BETWEEN_LOOKS = 5;
+
+function element(kind, text) {
+  const made = document.createElement(kind);
+  made.textContent = text;
+  return made;
+}
+
+function row(upstream) {
+  const left = upstream.cooldown && upstream.cooldown.seconds_left;
+  const breaker = upstream.breaker || {};
+  const cells = [
+    upstream.name,
+    upstream.mode || "",
+    (breaker.state || "") + (breaker.by_hand ? " (by hand)" : ""),
+    left ? `${Math.ceil(left)} s` : "",
+    upstream.in_flight ?? "",
+    upstream.queued ?? "",
+  ];
+  const made = document.createElement("tr");
+  made.append(...cells.map((cell) => element("td", String(cell))));
+  return made;
+}
+
+async function look() {
+  const state = document.getElementById("state");
+  try {
+    const answer = await fetch("/api/upstreams");
+    if (!answer.ok) throw new Error(`the answer is ${answer.status}`);
+    const { upstreams, unsafe } = await answer.json();
+    document.getElementById("upstreams").replaceChildren(...upstreams.map(row));
+    document.getElementById("unsafe").replaceChildren(...unsafe.map((line) => element("li", line)));
+    state.textContent = `${upstreams.length} upstreams, as of ${new Date().toLocaleTimeString()}`;
+  } catch (error) {
+    state.textContent = `Outrigger cannot be asked: ${error.message}`;
+  }
+}
+
+look();
+setInterval(look, SECONDS_BETWEEN_LOOKS * 1000);
