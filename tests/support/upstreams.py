@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -25,15 +26,16 @@ PATIENT = TimeoutSettings(connect=5.0, idle=5.0)
 class Upstream:
     """A server that plays `play` on each connection, and cuts it when the play is over."""
 
-    def __init__(self, play: Play) -> None:
+    def __init__(self, play: Play, context: ssl.SSLContext | None = None) -> None:
         self._play = play
+        self._context = context
         self._server: asyncio.Server | None = None
         self.tasks: set[asyncio.Task[None]] = set()
         self.connections = 0
         self.port = 0
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=1 << 20)
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0, limit=1 << 20, ssl=self._context)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -46,7 +48,7 @@ class Upstream:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._context else 'http'}://127.0.0.1:{self.port}"
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
