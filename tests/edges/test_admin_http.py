@@ -124,6 +124,15 @@ async def test_a_body_is_asked_for_when_it_is_expected():
 
 
 @real
+async def test_a_body_that_breaks_its_framing_on_the_way_is_refused_at_once():
+    async with Admin() as admin, admin.connected() as (reader, writer):
+        writer.write(post(b"Expect: 100-continue", b"Transfer-Encoding: chunked"))
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"zz\r\n")
+        assert (await reply(reader)).status == 400
+
+
+@real
 async def test_a_refused_change_is_refused_before_its_body_is_asked_for():
     async with Admin() as admin:
         admin.program.given_token = b"another"

@@ -99,6 +99,12 @@ def test_values_that_overlap_leave_nothing_between_them():
     assert replace(text, find(text, values)) == b"<[redacted first]>"
 
 
+def test_a_value_inside_another_leaves_nothing_of_the_outer_one():
+    values = [known("inner", b"cdefghij"), known("outer", b"abcdefghijklmnop")]
+    text = b"<abcdefghijklmnop>"
+    assert replace(text, find(text, values)) == b"<[redacted outer]>"
+
+
 def test_a_repeated_value_is_replaced_as_one():
     values = [known("name", b"aaaaaaaa")]
     assert replace(b"a" * 20, find(b"a" * 20, values)) == b"[redacted name]"
