@@ -22,6 +22,8 @@ def command_for(call: Call, proxy: str) -> tuple[str, list[str]]:
     target = _REDACTED.sub("REDACTED", request["target"])
     lost = [] if target == request["target"] else ["a redacted value of the target is REDACTED"]
     words = ["curl", *_method(request), *_place(proxy, call["upstream"], target), *_fields(request, lost)]
+    if proxy.endswith(":0"):
+        lost.append("the port is picked at start: `run` prints it")
     body = request["body"]
     if body is None:
         lost.append("the body was not kept")

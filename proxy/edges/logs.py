@@ -35,6 +35,7 @@ class Logs(Events):
         self._wall = wall
         self._lost = 0  # lines that could not be written and were not told of
         self._failing: dict[str, str] = {}  # secret -> why it cannot be read
+        self._read: set[str] = set()  # secrets that had a value
         self._flood_told = -QUIET
         self.adopt(settings)
 
@@ -90,8 +91,10 @@ class Logs(Events):
         self.say("debug", "wait_unreadable", {"upstream": upstream, "headers": count})
 
     def secret_read(self, secret: str) -> None:
+        first = secret not in self._read
+        self._read.add(secret)
         again = self._failing.pop(secret, None)
-        self.say("info", "secret_read", {"secret": secret, "after": again})
+        self.say("debug" if first and not again else "info", "secret_read", {"secret": secret, "after": again})
 
     def secret_failed(self, secret: str, reason: str) -> None:
         if self._failing.get(secret) != reason:  # once per change, not per reading

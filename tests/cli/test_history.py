@@ -193,6 +193,11 @@ COMMANDS = {
         ["the body is cut: see debug.max_body"],
     ),
     "a Unix socket": ({"proxy": "unix:/run/o.sock"}, "curl --unix-socket /run/o.sock http://localhost/stripe/a", []),
+    "any free port": (
+        {"proxy": "127.0.0.1:0"},
+        "curl http://127.0.0.1:0/stripe/a",
+        ["the port is picked at start: `run` prints it"],
+    ),
     "all addresses": ({"proxy": "0.0.0.0:80"}, "curl http://127.0.0.1:80/stripe/a", []),
 }
 

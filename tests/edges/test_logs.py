@@ -135,6 +135,14 @@ def test_a_secret_that_stays_missing_is_told_once_and_again_when_the_reason_chan
     assert [line.get("reason", line.get("after")) for line in pipe.lines()] == ["missing", "empty", "empty", "empty"]
 
 
+def test_a_secrets_first_value_is_no_news_and_its_next_one_is(pipe):
+    logs = pipe.logs()
+    logs.secret_read("key")
+    assert pipe.lines() == []
+    logs.secret_read("key")
+    assert [line["event"] for line in pipe.lines()] == ["secret_read"]
+
+
 def test_a_flood_of_dropped_exchanges_is_one_line_in_ten_seconds(pipe):
     logs = pipe.logs()
     for _ in range(100):
