@@ -264,8 +264,8 @@ async def test_a_drain_closes_an_idle_connection_and_lets_a_busy_one_say_close()
     await bench.send(GET)
     _, idle = other = bench.another()
     bench.service.draining = True
-    bench.connection.drain()
-    other[0].drain()
+    bench.connection.drain(0.0)
+    other[0].drain(0.0)
     assert (bench.transport.told, idle.told) == ([], ["close"])
     go.set()
     await settled()
@@ -277,10 +277,21 @@ async def test_a_request_that_has_begun_when_a_drain_begins_is_served():
     bench = Bench(Echo())
     await bench.send(GET[:10])
     bench.service.draining = True
-    bench.connection.drain()
+    bench.connection.drain(0.0)
     await bench.send(GET[10:])
     (got,) = answers(bench.transport.written)
     assert (got.status, CLOSE in got.headers) == (200, True)
+
+
+async def test_a_connection_that_a_drain_finds_new_has_a_second_for_its_request():
+    await asyncio.sleep(5)
+    bench = Bench(Echo())
+    bench.service.draining = True
+    bench.connection.drain(4.9)
+    bench.connection.sweep(6.0)
+    assert bench.transport.told == []
+    bench.connection.sweep(6.1)
+    assert bench.transport.told == ["close"]
 
 
 async def test_a_call_knows_both_addresses_of_its_connection():

@@ -116,6 +116,7 @@ class Listener:
         listening.settimeout(0)
         self._accepting = loop.create_task(self._accept(loop, listening))
         self._timer = loop.call_later(SWEEP, self._sweep, loop)
+        await asyncio.sleep(0)  # a task that is cancelled before it began would not close its socket
         return address
 
     def drain(self) -> None:
@@ -126,7 +127,8 @@ class Listener:
         service.draining = True
         if self._accepting is not None and not self._admitting:
             self._accepting.cancel()
-        asyncio.get_running_loop().call_later(SETTLE, self._end_idle)
+        loop = asyncio.get_running_loop()
+        loop.call_later(SETTLE, self._end_idle, loop, service.now(), 2)
 
     async def close(self, until: float) -> None:
         """Drains, waits until `until` (the loop's time) for what is in flight, and resets what is left then."""
@@ -216,9 +218,12 @@ class Listener:
         except Exception as error:  # noqa: BLE001 - one connection's bug must not keep the others open for ever
             self._bug("sweep", error)
 
-    def _end_idle(self) -> None:
+    def _end_idle(self, loop: asyncio.AbstractEventLoop, before: float, turns: int) -> None:
+        if turns:  # in which the loop reads what has arrived, however late it is
+            loop.call_soon(self._end_idle, loop, before, turns - 1)
+            return
         for connection in tuple(self._service.connections):
-            connection.drain()
+            connection.drain(before)
 
     def _cut(self) -> None:
         for connection in tuple(self._service.connections):

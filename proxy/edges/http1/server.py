@@ -27,6 +27,7 @@ from proxy.pipeline import Handler
 IDLE, HEAD, LENGTH, CHUNKED, BUSY, LINGER, CLOSED = range(7)
 
 LINGER_TIME = 2.0  # seconds in which an early answer may be read before the connection is closed
+DRAIN_TIME = 1.0  # seconds for the first request of a connection that a drain found new
 LINGER_BYTES = 1 << 20
 READ_AWAY = 65_536  # bytes of a body that nobody wants and that are read to keep the connection
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -102,7 +103,7 @@ class ServerConnection(asyncio.Protocol):
         """Ends what has taken too long in its state."""
         limits, state, age = self._service.limits, self._state, now - self._since
         if state == IDLE:
-            if age > limits.idle_time or self._service.draining:
+            if age > (DRAIN_TIME if self._service.draining else limits.idle_time):
                 self._close()
         elif state == HEAD:
             if age > limits.head_time:
@@ -113,9 +114,9 @@ class ServerConnection(asyncio.Protocol):
         elif self._task is None and age > (LINGER_TIME if state == LINGER else limits.head_time):
             self._close()  # LENGTH without a task: the rest of a body that nobody wants does not come
 
-    def drain(self) -> None:
-        """No further request: an idle connection ends now, a busy one with its answer."""
-        if self._state == IDLE:
+    def drain(self, before: float) -> None:
+        """Ends a connection that has been idle since `before` or longer; a busy one ends with its answer."""
+        if self._state == IDLE and self._since <= before:
             self._close()
 
     def cut(self) -> None:
