@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from proxy.model import Body, Headers, Repeat, Request
+from proxy.rules import json_pointer
 from proxy.units import Ratio, Seconds
 
 Dice = Callable[[], float]  # uniform in [0, 1)
@@ -160,18 +161,10 @@ def _present(body: Body | None, pointer: str) -> bool:
     if body is None or not body.complete or body.kept is None:
         return False
     try:
-        found = json.loads(b"".join(body.kept))
+        found = json_pointer.found(json.loads(b"".join(body.kept)), json_pointer.parse(pointer))
     except (ValueError, RecursionError):
         return False
-    for token in pointer.split("/")[1:]:
-        name = token.replace("~1", "/").replace("~0", "~")
-        if isinstance(found, dict):
-            found = found.get(name)
-        elif isinstance(found, list):
-            found = found[int(name)] if name.isdecimal() and name.isascii() and int(name) < len(found) else None
-        else:
-            return False
-    return found is not None and found != ""
+    return any(value is not None and value != "" for value in found)
 
 
 class Budget:
