@@ -27,6 +27,7 @@ COMMON_IDS = (  # where providers put their own id of a call
     "x-correlation-id",
     "cf-ray",
 )
+_MEMO_LIMIT = 1024  # names are the provider's choice: memory must not be
 
 
 class ObserveStage:
@@ -41,6 +42,7 @@ class ObserveStage:
         self._events = events
         names = [name.lower().encode() for name in id_headers or COMMON_IDS]
         self._ids = {name: rank for rank, name in enumerate(names)}
+        self._ranks: dict[bytes, int] = {}  # by name as providers write it, which they do the same way every time
 
     async def __call__(self, request: Request, call_next: Handler) -> Response:
         call = request.call
@@ -55,13 +57,20 @@ class ObserveStage:
         return response
 
     def _note_id(self, call: Call, response: Response) -> None:
-        ids = self._ids
-        best = len(ids)
+        best = len(self._ids)
         for name, value in response.headers:
-            rank = ids.get(name.lower(), best)
+            rank = self._ranks.get(name)
+            if rank is None:
+                rank = self._rank(name)
             if rank < best:
                 best = rank
                 call.provider_id = value.decode("latin-1")
+
+    def _rank(self, name: bytes) -> int:
+        rank = self._ids.get(name.lower(), len(self._ids))
+        if len(self._ranks) < _MEMO_LIMIT:
+            self._ranks[name] = rank
+        return rank
 
     def _ended_without_head(self, call: Call, error: BaseException) -> None:
         if isinstance(error, ClientGone | asyncio.CancelledError):

@@ -108,3 +108,10 @@ async def test_provider_id(names, headers, found):
     observed = Observed(answer(headers=headers), id_headers=names)
     await observed()
     assert observed.call.provider_id == found
+
+
+async def test_a_provider_that_makes_up_names_is_still_read():
+    headers = tuple((b"x-made-up-%d" % number, b"1") for number in range(2000))
+    observed = Observed(answer(headers=(*headers, (b"Request-Id", b"req_1"))))
+    await observed()
+    assert observed.call.provider_id == "req_1"
