@@ -16,11 +16,11 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from proxy.config.complaints import Complaints, near
 from proxy.config.ranges import limits
-from proxy.config.tree import Node, entries, plain, resolved
+from proxy.config.tree import Node, entries, plain, resolved, text
 from proxy.units import Spelling
 
 T = TypeVar("T")
-_OFF = frozenset({"off", "none", "false"})
+_OFF = frozenset({"off", "none"})
 _SWITCH = {"on": True, "off": False}
 _WORDS_FOR_NONE = frozenset({"retry.idempotency.header"})  # texts that may be `none`
 
@@ -130,8 +130,10 @@ class Filling:
         wanted = [hint for hint in hints if hint is not type(None)]
         if len(wanted) < len(hints) and _says_none(wanted, node, at):
             return None
-        if len(wanted) == 1:
+        if len(wanted) == 1 and not (dataclasses.is_dataclass(wanted[0]) and text(node)):
             return self._read(wanted[0], node, at)
+        if len(wanted) == 1:
+            raise Wrong(f"off, or a map of {', '.join(sorted(shape(wanted[0])))}")
         if isinstance(node.content, str):
             if str in wanted:
                 return _leaf(str, node, at)
@@ -176,7 +178,7 @@ def _says_none(wanted: list[Any], node: Node, at: str) -> bool:
     if node.empty:  # of a group of settings only one that needs to be told something can be meant to be absent
         return node.written is not None or any(_needs(kind) for kind in wanted)
     words = str not in wanted or at.endswith(tuple(_WORDS_FOR_NONE))
-    return words and node.content in _OFF
+    return words and (node.content in _OFF or resolved(node) is False)
 
 
 def _needs(hint: Any) -> bool:

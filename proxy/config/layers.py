@@ -20,8 +20,9 @@ _PLACE = re.compile(r"\{([^{}]+)\}")
 
 def stacked(under: Node | None, over: Node) -> Node:
     """`over` on top of `under`, less what of `under` cannot go with it."""
-    if under is None or over.empty:
-        return over if under is None else under
+    under = under or replace(over, content={})
+    if over.empty:
+        return replace(over, content=under.content, plain=False)
     auth = deep(over, "auth")
     if auth is not None:
         if text(deep(auth, "type")) != text(deep(under, "auth", "type")):

@@ -32,7 +32,7 @@ class Bound:
 
 def callers(section: Node | None, filling: Filling, upstreams: Collection[str]) -> CallerSettings | None:
     """Who may use the proxy listener; None: any."""
-    if section is None or text(section) == "any":
+    if section is None or section.empty or text(section) == "any":
         return None
     listed = [
         one if text(one) is None else replace(one, content={"secret": one}) for one in items(deep(section, "tokens"))

@@ -56,7 +56,7 @@ class Upstreams:
         self._test_names = test_names
         self._defaults = None
         if defaults is not None and filling.fields(DEFAULTS, _less_later(defaults, filling), "defaults") is not None:
-            self._defaults = without(defaults, *(entries(defaults).keys() - DEFAULTS.keys()))
+            self._defaults = stacked(None, without(defaults, *(entries(defaults).keys() - DEFAULTS.keys())))
 
     def read(self, name: str, node: Node) -> UpstreamSettings | None:
         """The upstream's settings; None when something was wrong with them, which was then complained about."""
