@@ -35,14 +35,13 @@ class Ticket:
     provider has asked for a wait that goes beyond the limit.
     """
 
-    __slots__ = ("_lane", "_release", "key", "limit", "tell")
+    __slots__ = ("_lane", "key", "limit", "tell")
 
     def __init__(self, key: bytes, limit: float, tell: Callable[[bool], None], lane: _Lane) -> None:
         self.key = key
         self.limit = limit
         self.tell = tell
         self._lane = lane
-        self._release = -1  # the number of the release that let it go
 
 
 class Cooldown:
@@ -108,8 +107,6 @@ class Cooldown:
     def arrived(self, ticket: Ticket, now: float) -> None:
         """The head of this call's answer is in; if it asks for a wait, `begin` was called before."""
         lane = ticket._lane
-        if ticket._release != lane.release:
-            return  # it was let go before a newer wait
         if lane.first is ticket:
             lane.first, lane.group = None, 2
         lane.next_group = -math.inf
@@ -133,7 +130,6 @@ class Cooldown:
         wait = lane.guess(now) if told is None else told
         lane.until = max(lane.until, now + wait)
         lane.first, lane.group, lane.next_group = None, 1, -math.inf
-        lane.release += 1
         for ticket in [ticket for ticket in lane.queue if ticket.limit < lane.until]:
             self._take(lane, ticket)
             ticket.tell(TOO_LONG)
@@ -164,7 +160,6 @@ class Cooldown:
         going = list(islice(lane.queue, lane.group))
         for ticket in going:
             self._take(lane, ticket)
-            ticket._release = lane.release
         if going and lane.group == 1:
             lane.first = going[0]
         elif going:
@@ -181,13 +176,12 @@ class Cooldown:
 class _Lane:
     """One key's cooldown, the calls that wait for its end, and how far their release has come."""
 
-    __slots__ = ("first", "group", "guesses", "next_group", "queue", "release", "until")
+    __slots__ = ("first", "group", "guesses", "next_group", "queue", "until")
 
     def __init__(self) -> None:
         self.until = -math.inf
         self.guesses = 0  # in a row
         self.queue: dict[Ticket, None] = {}  # in the order of arrival
-        self.release = 0  # its number: each new wait makes the one before it void
         self.first: Ticket | None = None  # on its way alone; nobody else goes until its head is in
         self.group = 1  # how many go next
         self.next_group = -math.inf

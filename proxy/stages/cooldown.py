@@ -52,7 +52,7 @@ class CooldownStage:
             response = await call_next(request)
         except BaseException:
             if ticket is not None:
-                self._leave(ticket)
+                self._cooldown.leave(ticket, self._clock.now())
             raise
         if response.verdict.cools or not self._cooldown.is_idle:
             self._learn(request, response, ticket)
@@ -84,13 +84,13 @@ class CooldownStage:
         try:
             goes = await self._waits.wait(signal, ticket.limit, ends=ends)
         except BaseException:
-            self._leave(ticket)
+            self._cooldown.leave(ticket, self._clock.now())
             raise
         finally:
             call.waited += self._clock.now() - began
             self._events.queued(self._upstream, -1)
         if not goes:
-            self._leave(ticket)
+            self._cooldown.leave(ticket, self._clock.now())
             raise self._refusal(call, ticket.key)
 
     def _learn(self, request: Request, response: Response, ticket: Ticket | None) -> None:
@@ -108,10 +108,6 @@ class CooldownStage:
         if not verdict.cools:
             cooldown.answered(key, now)
         self._set_timer(key)
-
-    def _leave(self, ticket: Ticket) -> None:
-        self._cooldown.leave(ticket, self._clock.now())
-        self._set_timer(ticket.key)
 
     def _refusal(self, call: Call, key: bytes) -> Refusal:
         now = self._clock.now()

@@ -129,6 +129,7 @@ async def test_a_wait_that_lasts_longer_than_expected_ends_at_its_limit():
     first, second = setting.start(), setting.start()  # the second waits for the first one's head
     refusal = await refused(second)
     assert (refusal.code, refusal.retry_after, setting.loop.time()) == ("cooldown", 1.0, 60.0)
+    assert (setting.cooldown.waiting, setting.events.queue) == (0, 0)
     await first
 
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from proxy.errors import Refusal, UpstreamFailure
+from proxy.rules.cooldown import MOST_KEYS
 from tests.support.cooling import Setting, fine, wait
 
 
@@ -16,10 +17,10 @@ async def test_they_are_released_one_first_then_in_groups_that_double():
 
 
 async def test_without_heads_a_group_goes_every_tenth_of_a_second():
-    setting = Setting(wait(30.0), fine, 5.0, 5.0, 5.0, 5.0, fine)
+    setting = Setting(wait(30.0), fine, *[5.0] * 7, fine)
     await setting.attempt()
-    await asyncio.gather(*[setting.attempt() for _ in range(5)])
-    assert setting.provider.times == [0.0, 30.0, 30.0, 30.0, 30.1, 30.1]
+    await asyncio.gather(*[setting.attempt() for _ in range(8)])
+    assert setting.provider.times == pytest.approx([0.0] + [30.0] * 3 + [30.1] * 4 + [30.2])
 
 
 async def test_a_new_wait_of_the_first_one_keeps_the_others_waiting():
@@ -58,6 +59,31 @@ async def test_a_call_that_hangs_up_at_the_very_moment_of_its_turn_holds_nobody_
     await second
     assert first.cancelled()
     assert setting.provider.times == [0.0, 30.0]
+
+
+async def test_a_call_that_hangs_up_as_its_wait_becomes_too_long_has_hung_up():
+    setting = Setting(wait(30.0), fine)
+    await setting.attempt()
+    leaving = setting.start()
+    await asyncio.sleep(1)
+    leaving.cancel()
+    setting.cooldown.begin(b"", 300.0, 1.0)
+    await asyncio.wait([leaving])
+    assert (leaving.cancelled(), setting.cooldown.waiting) == (True, 0)
+
+
+async def test_a_path_that_was_forgotten_and_cools_again_releases_at_its_new_end():
+    setting = Setting(wait(900.0), fine, scope="path", max_wait=1_000.0)
+    await setting.attempt(target=b"/a")
+    leaving = setting.start(target=b"/a")
+    await asyncio.sleep(1)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    for number in range(MOST_KEYS):
+        setting.cooldown.begin(b"/%d" % number, 2_000.0, 1.0)
+    setting.cooldown.begin(b"/a", 5.0, 1.0)
+    await setting.attempt(target=b"/a")
+    assert setting.provider.times == [0.0, 6.0]
 
 
 async def test_calls_that_leave_the_queue_leave_no_trace():
