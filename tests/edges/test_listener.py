@@ -5,6 +5,7 @@ import os
 import resource
 import socket
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -217,6 +218,20 @@ async def test_requests_that_had_reached_the_kernel_when_the_drain_began_are_ans
         assert [client.recv(12) for client in clients] == [b"HTTP/1.1 200"] * 20
         for client in clients:
             client.close()
+
+
+async def test_a_request_on_a_kept_connection_that_had_reached_the_kernel_is_answered_however_late_the_loop_is():
+    async with listening(Echo()) as (listener, bound):
+        host, port = bound.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), 2) as client:
+            client.sendall(GET)
+            await asyncio.sleep(0.05)
+            assert client.recv(99).endswith(b"GET / ")
+            listener.drain()
+            client.sendall(GET)
+            time.sleep(0.05)  # noqa: ASYNC251 - the loop is kept from its work until the idle ones are due to end
+            await asyncio.sleep(0.05)
+            assert client.recv(99).endswith(b"GET / ")
 
 
 async def test_a_call_that_outlasts_the_grace_is_cancelled_and_its_connection_reset():

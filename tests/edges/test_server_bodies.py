@@ -4,6 +4,9 @@ import asyncio
 
 import pytest
 
+from proxy.edges.http1.listener import PROXY
+from proxy.edges.http1.request_reader import Heads
+from proxy.errors import Refusal
 from proxy.model import Request, Response
 from tests.support.http1 import GET, Bench, Echo, answer, answers, settled
 
@@ -130,6 +133,7 @@ BETWEEN = {  # bytes around the chunks: extensions, trailers
     "17 KiB of trailers": (b"0\r\n" + b"A: b\r\n" * 2_900 + b"\r\n", False),
     "one trailer of 17 KiB": (b"0\r\nA: " + b"b" * 17_408 + b"\r\n\r\n", False),
     "ten thousand chunks of one byte": (b"1\r\na\r\n" * 10_000 + b"0\r\n\r\n", True),
+    "a chunk of 100,000 bytes": (b"186a0\r\n" + b"a" * 100_000 + b"\r\n0\r\n\r\n", True),
     "a size of thousands of zeros": (b"0" * 17_408 + b"1\r\na\r\n0\r\n\r\n", False),
 }
 
@@ -165,6 +169,28 @@ async def test_a_body_of_declared_length_is_told_its_length_and_a_chunked_one_no
     assert [request.body is None for request in echo.requests] == [False, False, True]
 
 
+LEFT_BEHIND = {  # by another connection, in the parser that a listener has for all
+    "a refusal": b"BREW / HTTP/1.1\r\n\r\n",
+    "a close": b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    "HTTP/1.0": b"GET / HTTP/1.0\r\nHost: x\r\n\r\n",
+    "a length": b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n",
+    "chunks": CHUNKED,
+    "an upgrade": b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: y\r\n\r\n",
+    "a tunnel": b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("before", LEFT_BEHIND.values(), ids=LEFT_BEHIND)
+async def test_a_head_is_read_alike_whatever_another_connection_sent(before: bytes) -> None:
+    echo = Echo()
+    bench = Bench(echo)
+    other, _ = bench.another()
+    other.data_received(before)
+    await bench.send(GET, GET)
+    assert echo.seen[-2:] == ["GET / ", "GET / "]
+    assert [one.status for one in answers(bench.transport.written, closed=False)] == [200, 200]
+
+
 async def test_connections_of_one_listener_do_not_share_what_they_read():
     echo = Echo()
     bench = Bench(echo)
@@ -176,3 +202,8 @@ async def test_connections_of_one_listener_do_not_share_what_they_read():
     await settled()
     assert echo.seen == ["POST /a abcd"]
     assert answers(transport.written)[0].status == 400
+
+
+def test_a_head_that_the_parser_takes_for_unfinished_is_refused():
+    with pytest.raises(Refusal, match="bad_request"):
+        Heads(PROXY).read(GET[:-2] + b"A: b\r\n")

@@ -70,7 +70,7 @@ class Pieces:
 
     @property
     def ready(self) -> bool:
-        return not self._items or isinstance(self._items[0], bytes)
+        return not self._items or isinstance(self._items[0], bytes | BaseException)
 
     async def read(self) -> bytes:
         while self._items:

@@ -180,7 +180,6 @@ class ServerConnection(asyncio.Protocol):
         chunks.feed(data)
         if chunks.over:
             self._state = BUSY if chunks.clean else LINGER
-            self._keep = self._keep and chunks.clean
             self._chunks = None
 
     def _hold(self, data: bytes) -> None:
