@@ -127,6 +127,8 @@ class Filling:
         return _leaf(hint, node, at)
 
     def _either(self, hints: tuple[Any, ...], node: Node, at: str) -> Any:
+        if Node in hints:
+            return node
         wanted = [hint for hint in hints if hint is not type(None)]
         if len(wanted) < len(hints) and _says_none(wanted, node, at):
             return None

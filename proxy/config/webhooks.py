@@ -76,7 +76,8 @@ class Webhooks:
             compile_scheme(verify, text(deep(tree, "public_url")))
         except ValueError as error:
             key, _, why = str(error).partition(": ")
-            node = nearest(tree, "verify", key)
+            found = nearest(tree, "verify", key)
+            node = tree if found.source.preset else found  # the file has to add something to a row that is right
             given, _, allowed = why.partition("; allowed: ")
             secret = node.written is not None  # the words may repeat what a variable brought
             complaints.add(node, allowed or "keys that go together", given=None if secret else given)

@@ -1,0 +1,193 @@
+"""Webhooks of a configuration: presets, `verify` in all its spellings, and what has to wait."""
+
+import pytest
+
+from proxy.config.schema import SecretSource
+from tests.support.configuration import complaints, settings
+
+SYNC = 'deliver: {url: "http://127.0.0.1:8000/", mode: sync}'
+HMAC = 'scheme: hmac, header: X-Sig, signed: "{body}", secrets: [s]'
+
+
+def webhook(*words: str) -> str:
+    return f"secrets: {{s: {{env: S}}}}\nwebhooks:\n  w: {{{', '.join(words)}}}\n"
+
+
+def test_a_preset_brings_verification_answer_and_the_variable_of_its_secret(tmp_path):
+    found = settings(tmp_path, f"webhooks: {{stripe: {{integration: stripe, {SYNC}}}}}\n")
+    stripe = found.webhooks["stripe"]
+    assert (stripe.path, stripe.verify.scheme, stripe.verify.tolerance) == ("/stripe", "hmac", 300.0)
+    assert stripe.verify.signature == ("header:Stripe-Signature",)
+    assert found.secrets == {"stripe_webhook_secret": SecretSource(env="STRIPE_WEBHOOK_SECRET")}
+
+
+def test_a_provider_without_a_folder_has_a_row_and_its_variable_in_capitals(tmp_path):
+    found = settings(tmp_path, f"webhooks: {{hub: {{integration: github, {SYNC}}}}}\n")
+    assert found.webhooks["hub"].verify.prefix == "sha256="
+    assert found.secrets == {"github_webhook_secret": SecretSource(env="GITHUB_WEBHOOK_SECRET")}
+    assert found.where["webhooks.hub.verify.prefix"] == "preset github"
+
+
+def test_own_words_stand_over_the_preset(tmp_path):
+    text = webhook("integration: stripe", "verify: {tolerance: 1m, secrets: [s]}", "path: /in/billing", SYNC)
+    found = settings(tmp_path, text)
+    verify = found.webhooks["w"].verify
+    assert (verify.tolerance, verify.secrets, verify.param) == (60.0, ("s",), "v1")
+    assert found.webhooks["w"].path == "/in/billing"
+    assert set(found.secrets) == {"s"}
+
+
+def test_another_scheme_replaces_the_presets_whole(tmp_path):
+    text = webhook(
+        "integration: stripe", "verify: {scheme: token, header: X-T, body_signed: false, secrets: [s]}", SYNC
+    )
+    verify = settings(tmp_path, text).webhooks["w"].verify
+    assert (verify.scheme, verify.param, verify.signed) == ("token", None, None)
+
+
+SPELLINGS = {  # words of `verify`; key, value
+    "header is short for a signature in a header": (HMAC, ("signature", ("header:X-Sig",))),
+    "several places of a signature": (
+        'scheme: hmac, signature: [header:A, header:B], signed: "{body}", secrets: [s]',
+        ("signature", ("header:A", "header:B")),
+    ),
+    "one place of the id needs no list": (f"{HMAC}, id: json:/id", ("id", ("json:/id",))),
+    "without a signed time any age is taken": (HMAC, ("tolerance", None)),
+    "with one five minutes are": (f"{HMAC}, timestamp: header:X-T", ("tolerance", 300.0)),
+    "unless the file says otherwise": (f"{HMAC}, timestamp: header:X-T, tolerance: 10s", ("tolerance", 10.0)),
+    "or switches it off": (f"{HMAC}, timestamp: header:X-T, tolerance: off", ("tolerance", None)),
+    "a body that is not covered has to be said": (
+        'scheme: hmac, header: X, signed: "{header:Y}", body_signed: false, secrets: [s]',
+        ("body_signed", False),
+    ),
+    "options are taken as they are": (
+        f"{HMAC}, options: {{url_decode: true, n: 5}}",
+        ("options", {"url_decode": True, "n": 5}),
+    ),
+}
+
+
+@pytest.mark.parametrize(("words", "expected"), SPELLINGS.values(), ids=SPELLINGS)
+def test_verify_may_be_written_so(tmp_path, words, expected):
+    verify = settings(tmp_path, webhook(f"verify: {{{words}}}", SYNC)).webhooks["w"].verify
+    assert getattr(verify, expected[0]) == expected[1]
+
+
+WRONG = {  # the webhook's words; key, a piece of the complaint
+    "neither integration nor verify": ((SYNC,), ("", "given neither")),
+    "a provider that is nearly right": (("integration: githbu", SYNC), (".integration", "did you mean github?")),
+    "an unknown scheme": (
+        (f"verify: {{{HMAC.replace('hmac', 'hmca')}}}", SYNC),
+        (".verify.scheme", "did you mean hmac?"),
+    ),
+    "an unknown key": ((f"verify: {{{HMAC}, algoritm: sha1}}", SYNC), (".verify.algoritm", "did you mean algorithm?")),
+    "an unknown algorithm": (
+        (f"verify: {{{HMAC}, algorithm: md5}}", SYNC),
+        (".verify.algorithm", "given md5; allowed sha1"),
+    ),
+    "an unknown placeholder": (
+        ('verify: {scheme: hmac, header: X, signed: "{bodi}{body}", secrets: [s]}', SYNC),
+        (".verify.signed", "{bodi} is no placeholder; allowed {body}"),
+    ),
+    "a locator that is none": (
+        ('verify: {scheme: hmac, signature: cookie:X, signed: "{body}", secrets: [s]}', SYNC),
+        (".verify.signature", "'cookie:X' is no locator; allowed header:"),
+    ),
+    "a signature that does not cover the body": (
+        ('verify: {scheme: hmac, header: X, signed: "{method}", secrets: [s]}', SYNC),
+        (".verify.signed", "body_signed: false"),
+    ),
+    "the url without public_url": (
+        ('verify: {scheme: hmac, header: X, signed: "{url}{body}", secrets: [s]}', SYNC),
+        (".verify.signed", "say public_url"),
+    ),
+    "twilio without public_url": (("integration: twilio", SYNC), ("", "say public_url")),
+    "a tolerance without a time": ((f"verify: {{{HMAC}, tolerance: 5m}}", SYNC), (".verify.tolerance", "no time")),
+    "no secrets": (('verify: {scheme: hmac, header: X, signed: "{body}"}', SYNC), (".verify", "0 names")),
+    "an unknown secret": (
+        ('verify: {scheme: hmac, header: X, signed: "{body}", secrets: [whsec_abcdef]}', SYNC),
+        (".verify.secrets[0]", "given a name that is not under secrets (text that is not shown)"),
+    ),
+    "a path without its slash": ((f"verify: {{{HMAC}}}", "path: in", SYNC), (".path", "begins with /")),
+    "a path with a query": ((f"verify: {{{HMAC}}}", "path: /in?x", SYNC), (".path", "begins with /")),
+    "a public url that is none": ((f"verify: {{{HMAC}}}", "public_url: app.example", SYNC), (".public_url", "http")),
+    "an answer that is no success": (
+        (f"verify: {{{HMAC}}}", "answer: {status: 500}", SYNC),
+        (".answer.status", "200 to 299"),
+    ),
+    "a delivery to the metadata service": (
+        (f"verify: {{{HMAC}}}", "deliver: {url: 'http://169.254.169.254/', mode: sync}"),
+        (".deliver.url", "metadata"),
+    ),
+    "a delivery with user info": (
+        (f"verify: {{{HMAC}}}", "deliver: {url: 'http://u:p@127.0.0.1/', mode: sync}"),
+        (".deliver.url", "given a url with user info"),
+    ),
+}
+
+LATER = {
+    "no mode, which is stored": ("deliver: {url: 'http://127.0.0.1:1/'}", ".deliver", "allowed mode: sync for now"),
+    "stored": ("deliver: {url: 'http://127.0.0.1:1/', mode: stored}", ".deliver.mode", "allowed sync"),
+    "sync_then_stored": (
+        "deliver: {url: 'http://127.0.0.1:1/', mode: sync_then_stored}",
+        ".deliver.mode",
+        "allowed sync",
+    ),
+    "pull, nothing said": ("path: /w", "", "no deliver.url, which means pull"),
+    "pull, in words": ("deliver: {mode: sync}", ".deliver", "no url, which means pull"),
+    "waits": (
+        "deliver: {url: 'http://127.0.0.1:1/', mode: sync, retry: {waits: [5s]}}",
+        ".deliver.retry",
+        "deliver.retry",
+    ),
+    "order": ("deliver: {url: 'http://127.0.0.1:1/', mode: sync, order_by: json:/a}", ".deliver.order_by", "order_by"),
+    "signing": ("deliver: {url: 'http://127.0.0.1:1/', mode: sync, sign: original}", ".deliver.sign", "deliver.sign"),
+    "another dedupe": (f"dedupe: body, {SYNC}", ".dedupe", "given body"),
+    "no dedupe": (f"dedupe: off, {SYNC}", ".dedupe", "given off"),
+}
+
+
+@pytest.mark.parametrize(("words", "expected"), WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_said(tmp_path, words, expected):
+    key, piece = expected
+    [found] = complaints(tmp_path, webhook(*words))
+    assert found.key == f"webhooks.w{key}"
+    assert piece in str(found)
+
+
+@pytest.mark.parametrize(("words", "key", "piece"), LATER.values(), ids=LATER)
+def test_what_comes_later_is_refused(tmp_path, words, key, piece):
+    [found] = complaints(tmp_path, webhook(f"verify: {{{HMAC}}}", words))
+    assert found.key == f"webhooks.w{key}"
+    assert "not available yet" in str(found)
+    assert piece in str(found)
+
+
+@pytest.mark.parametrize("scheme", ["jwt", "aws_sns", "adyen"])
+def test_a_scheme_that_comes_later_is_refused(tmp_path, scheme):
+    [found] = complaints(tmp_path, webhook(f"verify: {{scheme: {scheme}, secrets: [s]}}", SYNC))
+    assert found.key == "webhooks.w.verify.scheme"
+    assert found.given == f"{scheme}, which is not available yet"
+
+
+def test_two_webhooks_on_one_path_are_an_error(tmp_path):
+    text = f"""
+webhooks:
+  a: {{integration: stripe, {SYNC}}}
+  b: {{integration: stripe, path: /a, {SYNC}}}
+"""
+    [found] = complaints(tmp_path, text)
+    assert (found.key, found.given) == ("webhooks.b.path", "the path of webhooks.a")
+
+
+def test_a_secret_that_fits_no_key_is_a_doubt_and_starts(tmp_path):
+    text = webhook(f"verify: {{{HMAC}, key: {{encoding: base64}}}}", SYNC)
+    [doubt] = settings(tmp_path, text, {"S": "no base64!"}).doubts
+    assert doubt.key == "webhooks.w.verify.secrets"
+    assert "no base64!" not in str(doubt)
+    assert settings(tmp_path, text, {"S": "YWJj"}).doubts == ()
+
+
+def test_an_empty_signing_secret_is_a_doubt(tmp_path):
+    [doubt] = settings(tmp_path, webhook(f"verify: {{{HMAC}}}", SYNC), {"S": ""}).doubts
+    assert doubt.given == "secret s, which is empty"
