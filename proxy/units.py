@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_DURATION = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)(ms|s|m|h|d)")
 _DURATION_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)(B|KiB|MiB|GiB)")
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)(B|KiB|MiB|GiB)")
 _SIZE_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-_RATIO = re.compile(r"(\d+(?:\.\d+)?)%")
-_RATE = re.compile(r"(\d+(?:\.\d+)?)/(s|m|h)")
+_RATIO = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)%")
+_RATE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)/(s|m|h)")
 
 DURATION = "a duration such as 250ms, 2s, 1m, 1h, or seconds as a number"
 SIZE = "a size such as 64KiB, 1MiB, or bytes as a whole number"
