@@ -163,7 +163,7 @@ def source_of(name: str) -> Source:
 
 
 def parsed(tree: Node, complaints: Complaints) -> Manifest | None:
-    """A manifest as settings; None when something was wrong with it, which `complaints` then says."""
+    """A manifest as settings; None where a value of it is wrong. `complaints` says that, and which keys are unknown."""
     filling = Filling(complaints)
     fields = {**shape(Manifest), "native": Field(Node | None, required=False)}
     found = filling.fields(fields, _origins_written_out(tree), "")
