@@ -6,7 +6,6 @@ from proxy.model import Request, Response
 from tests.support.http1 import GET, Bench, Echo, answer, answers, settled
 
 POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
-CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 CLOSE = (b"connection", b"close")
 
 

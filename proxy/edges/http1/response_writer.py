@@ -85,7 +85,7 @@ class Writer:
 
     async def deliver(self, response: Response, method: str, *, current: bool, keep: bool) -> int:
         """Sends an answer and closes it, whatever happens. Says how that went: `OPEN`, `WHOLE`, `BROKEN` or `CUT`."""
-        failure: ProxyError | None = Refusal("internal_error")
+        failure: ProxyError | None = None
         try:
             plan = plan_for(response, method, current=current, keep=keep)
             try:
@@ -93,10 +93,12 @@ class Writer:
             except ProxyError as error:
                 failure = error
                 return BROKEN if plan.visible and not isinstance(error, ClientGone) else CUT
-            failure = None
             return OPEN if plan.keep else WHOLE
         except asyncio.CancelledError:
             failure = ClientGone()
+            raise
+        except Exception:
+            failure = Refusal("internal_error")
             raise
         finally:
             response.close(failure)
