@@ -110,16 +110,17 @@ class Manifest:
 
 
 class Presets:
-    """The presets of one configuration, each read when it is first asked for."""
+    """The presets of one configuration, each read when it is first asked for. `names`: those with a folder."""
 
     def __init__(self, complaints: Complaints) -> None:
+        self.names = integrations.names()
         self._complaints = complaints
         self._read: dict[str, Manifest | None] = {}
         self._rows: Mapping[str, Node] | None = None
 
     def manifest(self, name: str) -> Manifest | None:
         """The integration's manifest; None where there is none, or one that was complained about."""
-        if name not in integrations.names():
+        if name not in self.names:
             return None
         if name not in self._read:
             data = (integrations.folder(name) / "manifest.yaml").read_bytes()
@@ -145,7 +146,7 @@ class Presets:
 
     def webhook_names(self) -> list[str]:
         """Every name that `webhook` may be asked for."""
-        folders = (name for name in integrations.names() if self.webhook(name) is not None)
+        folders = (name for name in self.names if self.webhook(name) is not None)
         return sorted({*folders, *self._providers()})
 
     def _providers(self) -> Mapping[str, Node]:

@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from proxy import integrations
 from proxy.config.complaints import near
 from proxy.config.fill import BAD, Field, Filling, Shape, shape
 from proxy.config.layers import preset_layer, renamed, stacked, with_named_headers, with_names
@@ -83,8 +82,8 @@ class Upstreams:
         name = text(named)
         if named is None or name is None:
             return None
-        if name not in integrations.names():
-            known = integrations.names()
+        if name not in self._presets.names:
+            known = self._presets.names
             self._filling.complaints.add(named, ", ".join(known), meant=near(name, known))
         return self._presets.manifest(name)
 

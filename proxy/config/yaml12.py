@@ -90,17 +90,16 @@ class _Builder:
             raise TypeError(event)  # the parser's grammar knows no other at this place
         if event.tag is not None:
             self._complaints.add(here, "plain values", given=f"the tag {event.tag}")
-        node = self._content(event, here, depth)
+        plain = isinstance(event, yaml.ScalarEvent) and event.implicit[0]
+        node = Node(self._content(event, here, depth), key, self._source, line, plain)
         if event.anchor is not None:
             self._anchors[event.anchor] = node
         return node
 
-    def _content(self, event: yaml.Event, here: Node, depth: int) -> Node:
+    def _content(self, event: yaml.Event, here: Node, depth: int) -> str | list[Node] | dict[str, Node]:
         if isinstance(event, yaml.ScalarEvent):
-            return replace(here, content=event.value, plain=event.implicit[0])
-        if isinstance(event, yaml.SequenceStartEvent):
-            return replace(here, content=self._list(here, depth))
-        return replace(here, content=self._map(here, depth))
+            return event.value
+        return self._list(here, depth) if isinstance(event, yaml.SequenceStartEvent) else self._map(here, depth)
 
     def _list(self, here: Node, depth: int) -> list[Node]:
         found: list[Node] = []
