@@ -178,7 +178,7 @@ def _says_none(wanted: list[Any], node: Node, at: str) -> bool:
     if not isinstance(node.content, str):
         return False
     if node.empty:  # of a group of settings only one that needs to be told something can be meant to be absent
-        return node.written is not None or any(_needs(kind) for kind in wanted)
+        return any(_needs(kind) for kind in wanted)
     words = str not in wanted or at.endswith(tuple(_WORDS_FOR_NONE))
     return words and (node.content in _OFF or resolved(node) is False)
 

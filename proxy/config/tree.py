@@ -128,7 +128,7 @@ def private(key: str) -> bool:
 
 def laid_over(under: Node | None, over: Node) -> Node:
     """`over` on top of `under`: maps key by key, all else replaced; a map with nothing in it changes nothing."""
-    if under is not None and isinstance(under.content, dict) and over.empty and over.written is None:
+    if under is not None and isinstance(under.content, dict) and over.empty:
         return under
     if under is None or not isinstance(under.content, dict) or not isinstance(over.content, dict):
         return over

@@ -105,7 +105,6 @@ class Upstreams:
             listed = [manifest.scope.allow if entry == "preset" else (entry,) for entry in scope.allow]
             scope = replace(scope, allow=tuple(entry for several in listed for entry in several))
         if settings.mode == "sandbox":
-            brought["headers"] = {key: renamed(one, self._test_names) for key, one in manifest.headers.items()}
             brought["path_params"] = {
                 key: replace(param, value=renamed(param.value, self._test_names))
                 for key, param in manifest.path_params.items()
@@ -117,7 +116,7 @@ def secret_names(settings: UpstreamSettings) -> set[str]:
     """The secrets that calls to this upstream need."""
     auth = settings.auth
     named: set[str] = set()
-    templates = [*settings.inject.headers.values(), *settings.inject.query.values(), *settings.headers.values()]
+    templates = [*settings.inject.headers.values(), *settings.inject.query.values()]
     templates += [param.value for param in settings.path_params.values()]
     if isinstance(auth, BasicAuth):
         named = {auth.username, auth.password}

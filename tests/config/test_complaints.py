@@ -1,5 +1,7 @@
 """Everything that is wrong is said at once: file, line, key, what was given, what is allowed, what was meant."""
 
+import os
+
 import pytest
 
 from proxy.config.complaints import ConfigurationError
@@ -62,6 +64,15 @@ WRONG = {  # text of the file; line, key, given, a piece of what is allowed, mea
     "a word of YAML 1.1 for a switch": (
         "debug_log: {enabled: yes}",
         (1, "debug_log.enabled", "yes", "true or false", ""),
+    ),
+    "a switch in quotes": ("debug_log: {enabled: 'on'}", (1, "debug_log.enabled", "'on'", "true or false", "")),
+    "a key under a secret's name that may be the secret": (
+        "secrets: {a: {hunter2: }}",
+        (1, "secrets.a", "an unknown key, which is not shown", "env, file, max_stale", ""),
+    ),
+    "a key under a secret's name that is nearly right": (
+        "secrets: {a: {env: A, maxstale: 1m}}",
+        (1, "secrets.a.maxstale", "an unknown key", "env, file, max_stale", "max_stale"),
     ),
     "a word that is nearly right": ("log: {format: jsn}", (1, "log.format", "jsn", "auto, text, json", "json")),
     "a word for a map": (
@@ -164,3 +175,15 @@ def test_a_file_that_is_not_there_is_said_so(tmp_path):
     with pytest.raises(ConfigurationError) as raised:
         load(tmp_path / "none.yaml", {})
     assert str(raised.value).startswith(f"{tmp_path}/none.yaml:1: given no such file; allowed a configuration")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_a_file_that_another_user_can_change_is_an_error(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("version: 1\n")
+    os.chown(path, 65534, 65534)
+    path.chmod(0o660)
+    with pytest.raises(ConfigurationError, match="a file of another user, which others can write"):
+        load(path, {})
+    path.chmod(0o644)
+    assert load(path, {}).version == 1

@@ -148,3 +148,13 @@ def test_a_map_with_nothing_in_it_leaves_the_layers_below_alone(tmp_path):
         "defaults: {timeout: {idle: 1s}}\nupstreams:\n  a:\n    url: https://a.example\n    timeout:\n    # idle: 9s\n"
     )
     assert settings(tmp_path, text).upstreams["a"].timeout.idle == 1.0
+
+
+def test_a_group_that_a_variable_left_empty_leaves_the_layers_below_alone(tmp_path):
+    text = """
+defaults: {breaker: {probes: 2}}
+upstreams: {a: {url: "https://a.example", breaker: "${BREAKER:-}", listen: "${LISTEN:-}"}}
+"""
+    found = settings(tmp_path, text).upstreams["a"]
+    assert (found.breaker.probes, found.listen) == (2, None)
+    assert settings(tmp_path, text, {"BREAKER": "off"}).upstreams["a"].breaker is None

@@ -82,6 +82,13 @@ upstreams:
     assert found.upstreams["stripe"].inject.headers["Authorization"] == "Bearer {stripe_secret_key}"
 
 
+def test_a_name_of_its_own_reaches_the_path_too(tmp_path):
+    text = "upstreams:\n  twilio: {integration: twilio}\n  test: {integration: twilio, mode: sandbox}\n"
+    found = settings(tmp_path, text).upstreams
+    assert found["test"].path_params["account"].value == "{twilio_account_sid_sandbox}"
+    assert found["twilio"].path_params["account"].value == "{twilio_account_sid}"
+
+
 IMPOSSIBLE = {
     "a mock of what has no fake": ("{url: 'https://a.example', mode: mock}", "upstreams.a.mode"),
     "a sandbox of what has none": ("{url: 'https://a.example', mode: sandbox}", "upstreams.a.mode"),
