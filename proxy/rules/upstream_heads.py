@@ -116,14 +116,12 @@ def is_clean(text: bytes) -> bool:
     return len(text.translate(None, _CONTROLS)) == len(text)
 
 
-def check_size(reason: bytes, fields: Sequence[tuple[bytes, bytes]]) -> int:
-    """Bytes of a head. Raises `UpstreamFailure` if it, a field of it or its first line is too large."""
+def check_size(total: int, reason: bytes, fields: Sequence[tuple[bytes, bytes]]) -> None:
+    """Raises `UpstreamFailure` if a head of `total` bytes, a field of it or its first line is too large."""
     line = len(b"HTTP/1.1 200 \r\n") + len(reason)
-    sizes = [len(name) + len(value) for name, value in fields]
-    total = line + sum(sizes) + len(b": \r\n") * len(sizes) + len(b"\r\n")
-    if line > MOST_LINE or total > MOST_HEAD or max(sizes, default=0) > MOST_FIELD:
+    field = max((len(name) + len(value) for name, value in fields), default=0)
+    if line > MOST_LINE or total > MOST_HEAD or field > MOST_FIELD:
         raise too_large()
-    return total
 
 
 def too_large() -> UpstreamFailure:

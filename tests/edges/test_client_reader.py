@@ -32,6 +32,8 @@ ANSWERS = {
     "304 with a length": b"HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n",
     "until close": b"HTTP/1.1 200 OK\r\n\r\nhello there\r\n\r\n",
     "HTTP/1.0": b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nhi",
+    "HTTP/1.0 with chunks": b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+    "chunks and a CR behind them": C + b"3\r\nabc\r\n0\r\n\r\n\r",
     "zero": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
     "zero and a LF behind it": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n\n",
     "two answers": L + b"hello" + L + b"hello",
@@ -101,6 +103,24 @@ def test_a_head_without_a_body_leaves_nothing_behind_for_the_next_answer():
         reader.begin(for_head=False)
         reader.feed(L + b"hello")
         assert (reader.state, reader.keep, reader.pieces) == (DONE, True, [b"hello"])
+
+
+def test_nothing_of_an_interim_answer_is_left_in_the_answer():
+    status, reason, head, *_ = read([b"HTTP/1.1 103 Hints\r\nLink: a\r\n\r\n" + L + b"hello"])
+    assert (status, reason, head.headers) == (200, b"OK", ((b"Server", b"a"), (b"X-A", b"b")))
+
+
+def test_each_chunk_may_have_an_extension():
+    raw = C + b"1;" + b"x" * 28 + b"\r\na\r\n"
+    chunk = b"1;" + b"x" * 28 + b"\r\na\r\n"
+    status, _, _, body, complete, *_ = read([raw, chunk * 2_000, b"0\r\n\r\n"])
+    assert (status, body, complete) == (200, b"a" * 2_001, True)
+
+
+def test_a_head_over_its_limit_is_refused_in_one_piece_too():
+    fields = [b"A: " + b"b" * 60_000 + b"\r\n"] * 5
+    assert read([b"HTTP/1.1 200 OK\r\n" + b"".join(fields) + b"\r\n"]) == "upstream_protocol_error"
+    assert read([b"HTTP/1.1 200 OK\r\n" + b"".join(fields[:4]) + b"\r\n"])[0] == 200
 
 
 NAMES = st.sampled_from([b"Server", b"Set-Cookie", b"Content-Type", b"X-Request-Id", b"ETag", b"date"])

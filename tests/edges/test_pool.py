@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy.edges.http1.pool import Pool
 from proxy.errors import StaleConnection, UpstreamFailure
 from tests.support.upstreams import (
     OK,
@@ -53,6 +54,23 @@ async def test_the_connection_that_became_free_last_is_taken_first():
         first, second = await transport(request()), await transport(request())
         assert (await body_of(first), await body_of(second)) == (b" 2", b" 1")
         assert await body_of(await transport(request())) == b" 1"
+
+
+class Closing:
+    """A connection, closing or not."""
+
+    since = 0.0
+
+    def __init__(self, *, is_closing):
+        self.is_closing = is_closing
+
+
+async def test_a_connection_that_is_closing_is_skipped():
+    pool = Pool(asyncio.get_running_loop(), lambda: 0.0, None, secure=False)
+    good, *closing = [Closing(is_closing=False), Closing(is_closing=True), Closing(is_closing=True)]
+    for connection in [good, *closing]:
+        pool.freed(connection)
+    assert [pool.take(), pool.take()] == [good, None]
 
 
 async def test_a_request_that_wants_a_new_connection_gets_one():

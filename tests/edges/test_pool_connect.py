@@ -2,15 +2,16 @@
 
 import asyncio
 import contextlib
+import gc
 import socket
 import threading
 
 import pytest
 
-from proxy.edges.http1.connect import Address
+from proxy.edges.http1.connect import Address, first_connected
 from proxy.edges.http1.pool import Resolver, system_lookup
 from proxy.errors import UpstreamFailure
-from tests.support.upstreams import OK, Upstream, body_of, patient, request, saying, transport_to
+from tests.support.upstreams import OK, Upstream, body_of, patient, request, saying, settled, transport_to
 
 pytestmark = pytest.mark.usefixtures("loops")
 
@@ -150,6 +151,29 @@ async def test_families_take_turns():
                 assert await body_of(await transport(request())) == b"ok"  # second, not fourth
 
 
+async def test_those_that_lose_the_race_are_given_up():
+    with silent_port() as silent:
+        async with Upstream(saying(OK)) as upstream:
+            tasks = asyncio.all_tasks()
+            won = await first_connected(asyncio.get_running_loop(), [v4(silent), v4(upstream.port)])
+            won.close()
+            await settled(lambda: upstream.connections == 1 and asyncio.all_tasks() <= tasks)
+
+
+async def test_a_race_that_is_cancelled_at_any_turn_leaves_no_socket():
+    loop = asyncio.get_running_loop()
+    async with Upstream(saying(OK)) as upstream:
+        for turns in range(12):
+            racing = loop.create_task(first_connected(loop, [v4(upstream.port), v4(upstream.port)]))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            racing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                (await racing).close()
+        await settled(lambda: upstream.connections > 0 and not upstream.tasks)
+        gc.collect()  # a socket left open would be a warning here, and warnings are errors
+
+
 async def test_nobody_listens():
     with closed_port() as closed:
         async with transport_to(f"http://127.0.0.1:{closed}") as transport:
@@ -217,6 +241,29 @@ async def test_those_who_ask_for_a_name_at_a_time_share_one_lookup():
     finally:
         go.set()
         resolver.close()
+
+
+async def test_a_lookup_that_fails_when_nobody_asks_any_more_is_no_accident():
+    heard, loop = [], asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: heard.append(context))
+    go = threading.Event()
+
+    def lookup(host, port):
+        go.wait(10)
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    resolver = Resolver(lookup)
+    asking = loop.create_task(resolver.addresses("api.example", 80))
+    await asyncio.sleep(0)
+    asking.cancel()
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    with pytest.raises(socket.gaierror):
+        await resolver.addresses("later.example", 80)
+    resolver.close()
+    gc.collect()
+    assert heard == []
 
 
 def test_the_system_knows_localhost():

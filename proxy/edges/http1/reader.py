@@ -18,7 +18,7 @@ HEAD, LENGTH, CHUNKS, UNTIL_CLOSE, DONE = range(5)  # `http1.md` §3
 _START, _FIRST_FIELD, _FIELDS = range(3)  # which line of a head comes next
 
 _NEW, _OLD = b"HTTP/1.1 ", b"HTTP/1.0 "
-_PLAIN = re.compile(rb"HTTP/1\.[01] (?!204|304)[2-9]\d\d[^\n]*\n[^ \t]")  # an answer that may have a body
+_PLAIN = re.compile(rb"HTTP/1\.[01] [2-9]\d\d[^\n]*\n[^ \t]")  # a final answer
 _OVERHEAD = 16_384  # bytes that extensions and trailers may add to a chunked body, beside these for each chunk:
 _OVERHEAD_EACH = 32
 _NO_HEAD = Head((), 0, chunked=False)
@@ -217,8 +217,7 @@ class AnswerReader:
         self.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.state == HEAD:  # those behind a body are trailers: counted and dropped
-            self._fields.append((name, value))
+        self._fields.append((name, value))  # trailers too, when nobody looks here any more; their bytes are counted
 
     def on_headers_complete(self) -> None:
         parser, fields = self._parser, self._fields
@@ -227,13 +226,13 @@ class AnswerReader:
             self._drop_interim(status)
             return
         if self._head_size > MOST_LINE:
-            check_size(self.reason, fields)
+            check_size(self._head_size, self.reason, fields)
         head = self._heads.read(status, fields, for_head=self._for_head, old=self._old)
         self.status, self.head = status, head
         self.keep = parser.should_keep_alive()
         if self._for_head or status in {204, 304}:
             self.state = DONE
-            self._spent = True  # httptools cannot be told that no body follows; a test fails when it can
+            self._spent = self._for_head  # httptools cannot be told that no body follows; a test fails when it can
         elif head.chunked:
             self.state = CHUNKS
         else:

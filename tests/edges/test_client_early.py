@@ -1,0 +1,139 @@
+"""Request bodies that do not simply go up: stalls, back pressure, answers that come before the end."""
+
+import asyncio
+
+import pytest
+
+from proxy.errors import Refusal, StaleConnection, UpstreamFailure
+from proxy.model import Body, Whole
+from tests.support.upstreams import (
+    OK,
+    Pieces,
+    Upstream,
+    body_of,
+    chunked,
+    patient,
+    request,
+    saying,
+    settled,
+    transport_to,
+)
+
+pytestmark = pytest.mark.usefixtures("loops")
+
+
+async def test_an_application_that_stops_sending_is_a_request_timeout():
+    async with Upstream(saying(OK)) as upstream, transport_to(upstream.url, timeout=patient(idle=0.05)) as transport:
+        with pytest.raises(Refusal, match="request_timeout"):
+            await transport(request("POST", body=Body(Pieces(b"some"), 9)))
+        await settled(lambda: transport.open == 0)
+
+
+async def test_an_upstream_that_stops_taking_is_an_upstream_timeout():
+    async def play(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.Event().wait()
+
+    async with Upstream(play) as upstream, transport_to(upstream.url, timeout=patient(idle=0.1)) as transport:
+        with pytest.raises(UpstreamFailure, match="upstream_timeout") as caught:
+            await transport(request("POST", body=Body(Endless(), None)))
+        assert caught.value.sent
+        await settled(lambda: transport.open == 0)
+
+
+class Endless:
+    """A body without end, and how much of it was taken."""
+
+    ready = True
+
+    def __init__(self):
+        self.taken = 0
+
+    async def read(self):
+        self.taken += 65_536
+        return bytes(65_536)
+
+
+async def test_an_upstream_that_does_not_read_holds_the_body_back():
+    go = asyncio.Event()
+
+    async def play(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        await go.wait()
+        writer.write(OK)
+
+    endless = Endless()
+    async with Upstream(play) as upstream, transport_to(upstream.url) as transport:
+        asking = asyncio.get_running_loop().create_task(transport(request("POST", body=chunked(endless))))
+        before = -1
+        while endless.taken != before:
+            before = endless.taken
+            await asyncio.sleep(0.05)
+        assert endless.taken < 16 << 20  # what the kernel's buffers hold, and no more
+        go.set()
+        assert await body_of(await asking) == b"ok"
+
+
+async def test_an_early_answer_goes_back_at_once_and_its_connection_is_not_used_again():
+    async def play(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+        await asyncio.Event().wait()
+
+    async with Upstream(play) as upstream, transport_to(upstream.url) as transport:
+        response = await transport(request("POST", body=Body(Pieces(b"some"), 1_000)))
+        assert (response.status, await body_of(response)) == (413, b"no")
+        await settled(lambda: transport.open == 0)
+
+
+async def test_a_body_goes_on_while_the_answer_to_it_comes():
+    async def play(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while (piece := await reader.readuntil(b"\r\n")) != b"0\r\n":
+            word = (await reader.readexactly(int(piece, 16) + 2))[:-2]
+            writer.write(b"%x\r\n%b\r\n" % (len(word), word.upper()))
+        await reader.readuntil(b"\r\n")
+        writer.write(b"0\r\n\r\n")
+
+    stream = Pieces(b"one")
+    async with Upstream(play) as upstream, transport_to(upstream.url) as transport:
+        response = await transport(request("POST", body=chunked(stream)))
+        assert await response.body.read() == b"ONE"
+        stream.put(b"two")
+        assert await response.body.read() == b"TWO"
+        stream.put(b"")
+        assert await body_of(response) == b""
+        assert transport.idle == 1
+
+
+async def test_an_answer_that_has_begun_outlives_a_body_that_stalls():
+    go = asyncio.Event()
+
+    async def play(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        for word in [b"HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n", *[b"x" * 5] * 6]:
+            writer.write(word)
+            await asyncio.sleep(0.02)
+        go.set()
+
+    async with Upstream(play) as upstream, transport_to(upstream.url, timeout=patient(idle=0.06)) as transport:
+        response = await transport(request("POST", body=Body(Pieces(b"some"), 9)))
+        assert await body_of(response) == b"x" * 30
+        await settled(lambda: transport.open == 0)
+
+
+async def test_nothing_was_sent_on_a_connection_that_was_lost_before():
+    async with Upstream(saying(OK)) as upstream, transport_to(upstream.url) as transport:
+        await body_of(await transport(request()))
+
+        class Late(Whole):
+            async def read(self):
+                for task in upstream.tasks:
+                    task.cancel()
+                await settled(lambda: transport.open == 0)
+                return await super().read()
+
+        with pytest.raises(StaleConnection) as caught:
+            await transport(request("POST", body=Body(Late(b"late"), 4)))
+        assert not caught.value.sent
