@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from proxy.errors import CODES, ClientGone, ProxyError
+from proxy.errors import CODES, ClientGone, ProxyError, Refusal
 from proxy.events import Events
 from proxy.model import Call, Headers, Request, Response
 from proxy.pipeline import Handler
@@ -25,6 +25,8 @@ class WebhookServer:
 
     async def __call__(self, request: Request) -> Response:
         """One request of the webhook listener. Raises nothing but a cancellation."""
+        if _wants_too_much(request.headers):
+            return self.refuse(Refusal("expectation_failed"), request.call)
         receiver = self.receivers.get(request.target.partition(b"?")[0])
         if receiver is None:
             return answer(404, made_here="unknown_path")
@@ -40,3 +42,10 @@ class WebhookServer:
         """The answer to a request that never reached a webhook: bad framing, a head too large or too late."""
         status = CODES[refusal.code].status if refusal.code in CODES else 408
         return answer(status, headers=_HEADERS.get(status, ()), made_here=refusal.code)
+
+
+def _wants_too_much(headers: Headers) -> bool:
+    """True for an expectation other than 100-continue, which is the only one that is met (RFC 9110, 10.1.1)."""
+    return any(
+        len(name) == 6 and name.lower() == b"expect" and value.lower() != b"100-continue" for name, value in headers
+    )
