@@ -13,6 +13,8 @@ from typing import Annotated
 
 import typer
 
+from proxy.config.load import find
+
 app = typer.Typer(
     name="outrigger",
     help="A sidecar between your application and third-party APIs.",
@@ -24,6 +26,7 @@ app = typer.Typer(
 Config = Annotated[
     str | None, typer.Option("-c", "--config", metavar="FILE", help="default: $OUTRIGGER_CONFIG, else ./config.yaml")
 ]
+Id = Annotated[str, typer.Argument(help="the call's Outrigger-Request-Id")]
 Json = Annotated[bool, typer.Option("--json", help="for programs")]
 
 
@@ -45,7 +48,7 @@ def run(config: Config = None) -> None:
     """Serve until SIGTERM; SIGHUP or a changed file reloads."""
     from proxy.cli.serve import serve
 
-    raise typer.Exit(serve(config_path(config)))
+    raise typer.Exit(serve(_path(config)))
 
 
 @app.command(epilog="Example: outrigger check -c config.yaml")
@@ -53,17 +56,65 @@ def check(config: Config = None, *, json: Json = False) -> None:
     """Say everything that is wrong with the configuration, in one go."""
     from proxy.cli import explain as explaining
 
-    raise typer.Exit(explaining.check(config_path(config), json_output=json))
+    raise typer.Exit(explaining.check(_path(config), json_output=json))
 
 
-@app.command(epilog="Example: outrigger explain stripe, outrigger explain upstreams.stripe.timeout")
+@app.command(
+    epilog="Example: outrigger explain stripe; outrigger explain timeout.connect; "
+    "outrigger explain stripe POST /v1/customers -H 'Idempotency-Key: order-17'"
+)
 def explain(
-    what: Annotated[str, typer.Argument(metavar="UPSTREAM|KEY")], config: Config = None, *, json: Json = False
+    what: Annotated[str, typer.Argument(metavar="UPSTREAM|KEY")],
+    method: Annotated[str | None, typer.Argument(metavar="METHOD")] = None,
+    target: Annotated[str | None, typer.Argument(metavar="PATH", help="behind the upstream's name")] = None,
+    header: Annotated[list[str] | None, typer.Option("-H", "--header", help="of the request: 'Name: value'")] = None,
+    config: Config = None,
+    *,
+    json: Json = False,
 ) -> None:
-    """Show the settings in force and where each came from."""
+    """Show the settings in force and where each came from, or what would happen to a request."""
     from proxy.cli import explain as explaining
+    from proxy.cli.rehearse import rehearse
 
-    raise typer.Exit(explaining.explain(config_path(config), what, json_output=json))
+    if method is None:
+        raise typer.Exit(explaining.explain(_path(config), what, json_output=json))
+    if target is None:
+        raise typer.BadParameter("METHOD needs a PATH: outrigger explain stripe GET /v1/customers")
+    raise typer.Exit(rehearse(_path(config), what, method.upper(), target, header or (), json_output=json))
+
+
+@app.command(epilog="Example: outrigger tail --upstream stripe --status 5xx -f")
+def tail(  # noqa: PLR0913 - an option each
+    upstream: Annotated[str | None, typer.Option(help="calls of this upstream only")] = None,
+    status: Annotated[str | None, typer.Option(help="503 or 5xx")] = None,
+    code: Annotated[str | None, typer.Option(help="an error code of Outrigger's own, as circuit_open")] = None,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=1000, help="how many of the last calls")] = 20,
+    config: Config = None,
+    *,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="and those to come")] = False,
+    json: Json = False,
+) -> None:
+    """Show the last calls of the debug log, one a line."""
+    from proxy.cli import history
+
+    filters = history.Filters(upstream=upstream, status=status, code=code, limit=limit)
+    raise typer.Exit(history.tail(_path(config), filters, follow=follow, json_output=json))
+
+
+@app.command(epilog="Example: outrigger show 01990a3c-5f0e-7c7e-a5b1-8d4f3e2a1b0c")
+def show(id: Id, config: Config = None, *, json: Json = False) -> None:
+    """Show one call of the debug log: what was decided, and each attempt as it was sent and received."""
+    from proxy.cli import history
+
+    raise typer.Exit(history.show(_path(config), id, json_output=json))
+
+
+@app.command(epilog="Example: outrigger curl 01990a3c-5f0e-7c7e-a5b1-8d4f3e2a1b0c")
+def curl(id: Id, config: Config = None, *, json: Json = False) -> None:
+    """Print the command that makes a call of the debug log again, through the proxy."""
+    from proxy.cli import history
+
+    raise typer.Exit(history.curl(_path(config), id, json_output=json))
 
 
 @app.command(epilog="Example: outrigger breaker stripe open")
@@ -75,12 +126,7 @@ def breaker(
     """Hold an upstream's breaker open or closed, or let it go."""
     from proxy.cli.control import set_breaker
 
-    raise typer.Exit(set_breaker(config_path(config), upstream, state.value))
-
-
-def config_path(given: str | None) -> Path:
-    """The configuration file to use: the one given, else $OUTRIGGER_CONFIG, else ./config.yaml."""
-    return Path(given or os.environ.get("OUTRIGGER_CONFIG") or "config.yaml")
+    raise typer.Exit(set_breaker(_path(config), upstream, state.value))
 
 
 @app.command(hidden=True)
@@ -88,7 +134,11 @@ def health(config: Config = None) -> None:
     """Ask the running program's /healthz; for the image's health check."""
     from proxy.cli.control import is_healthy
 
-    healthy = is_healthy(config_path(config))
+    healthy = is_healthy(_path(config))
     if not healthy:
         print("no answer from /healthz", file=sys.stderr)
     raise typer.Exit(0 if healthy else 1)
+
+
+def _path(given: str | None) -> Path:
+    return find(given, os.environ)
