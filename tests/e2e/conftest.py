@@ -1,11 +1,13 @@
 """The whole program in a process of its own, on free ports, with a provider on a real socket behind it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from textwrap import indent
 
 import pytest
 
+from tests.support.by_hand import ByHand, Peer
 from tests.support.program import Program
 from tests.support.scripted import Line, ScriptedUpstream
 
@@ -54,3 +56,35 @@ def through(run: Run, provider: Callable[..., ScriptedUpstream]) -> Callable[...
         return run(f"upstreams:\n  api:\n{indent(lines, '    ')}\n{more}"), upstream
 
     return start
+
+
+@pytest.fixture
+def by_hand(run: Run) -> Iterator[Callable[..., tuple[Program, ByHand]]]:
+    """`by_hand(serve, "more keys")`: the program with one upstream `api`, whose connections `serve` drives."""
+    made: list[ByHand] = []
+
+    def start(serve: Callable[[Peer], None], keys: str = "", head: str = "") -> tuple[Program, ByHand]:
+        upstream = ByHand(serve)
+        made.append(upstream)
+        lines = f"url: {upstream.url}\n{keys}"
+        return run(f"{head}upstreams:\n  api:\n{indent(lines, '    ')}\n"), upstream
+
+    yield start
+    for one in made:
+        one.close()
+
+
+@contextmanager
+def standing(
+    folder: Path, script: Sequence[Line] = (), keys: str = "", more: str = "", **environ: str
+) -> Iterator[tuple[Program, ScriptedUpstream]]:
+    """As `through`, for a fixture whose program serves all tests of a file."""
+    with ScriptedUpstream(*script) as upstream:
+        api = indent(f"url: {upstream.url}\n{keys}", "    ")
+        config = folder / "config.yaml"
+        config.write_text(f"version: 1\n{LISTEN}upstreams:\n  api:\n{api}\n{more}")
+        program = Program(config, environ)
+        try:
+            yield program, upstream
+        finally:
+            program.stop()

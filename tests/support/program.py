@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -64,6 +65,27 @@ class Program:
         with urlopen(f"{self.admin}/metrics") as answer:  # noqa: S310 - our own admin listener
             lines = answer.read().decode().splitlines()
         return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
+
+    def calls(self, outcome: str) -> float:
+        """Calls that ended so, by `outrigger_requests_total`."""
+        rows = self.metrics().items()
+        return sum(n for name, n in rows if "_requests_total{" in name and f'outcome="{outcome}"' in name)
+
+    def until(self, fact: Callable[[], bool], seconds: float = PATIENCE) -> None:
+        """Waits until `fact()`; raises `AssertionError` if that never comes."""
+        end = time.monotonic() + seconds
+        while not fact():
+            assert time.monotonic() < end, self.output
+            time.sleep(0.01)
+
+    def memory(self, row: str = "VmRSS") -> int:
+        """Bytes resident now; `VmHWM`: at most, so far."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(rf"{row}:\s+(\d+) kB", status)[1]) * 1024
+
+    def descriptors(self) -> int:
+        """Descriptors that are open."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def stop(self, how: int = signal.SIGTERM) -> int:
         """The exit code after a signal."""
