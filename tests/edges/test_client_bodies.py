@@ -5,6 +5,7 @@ import gc
 
 import pytest
 
+from proxy.edges.http1.reader import AnswerReader
 from proxy.errors import UpstreamFailure
 from proxy.rules.upstream_heads import Heads
 from tests.support.upstreams import (
@@ -65,6 +66,7 @@ async def test_a_body_that_stands_still_is_an_upstream_timeout_and_stays_one():
             with pytest.raises(UpstreamFailure, match="upstream_timeout") as caught:
                 await response.body.read()
             assert caught.value.sent
+            assert response.body.ready  # with the failure: nobody waits for it again
         response.close()
         await settled(lambda: transport.open == 0)
 
@@ -90,7 +92,8 @@ async def test_an_answer_closed_before_its_end_cuts_the_connection():
         response = await transport(request())
         response.close()
         await settled(lambda: transport.open == 0)
-        assert transport.idle == 0
+        with pytest.raises(UpstreamFailure, match="upstream_reset"):
+            await body_of(response)
         await settled(lambda: not upstream.tasks)
 
 
@@ -161,6 +164,20 @@ async def test_a_response_leaves_no_circle_for_the_garbage_collector():
             for _ in range(5):
                 await body_of(await transport(request()))
             assert gc.collect() == 0
+        finally:
+            gc.enable()
+
+
+async def test_a_connection_that_is_over_leaves_no_circle_either():
+    async with Upstream(saying(OK)) as upstream, transport_to(upstream.url) as transport:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(5):
+                await body_of(await transport(request(fresh=True)))
+            transport.retire()
+            await settled(lambda: transport.open == 0)
+            assert [one for one in gc.get_objects() if isinstance(one, AnswerReader)] == []
         finally:
             gc.enable()
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from proxy.errors import Refusal, StaleConnection, UpstreamFailure
+from proxy.errors import ClientGone, Refusal, StaleConnection, UpstreamFailure
 from proxy.model import Body, Whole
 from tests.support.upstreams import (
     OK,
@@ -81,9 +81,10 @@ async def test_an_early_answer_goes_back_at_once_and_its_connection_is_not_used_
         await asyncio.Event().wait()
 
     async with Upstream(play) as upstream, transport_to(upstream.url) as transport:
+        tasks = asyncio.all_tasks()
         response = await transport(request("POST", body=Body(Pieces(b"some"), 1_000)))
         assert (response.status, await body_of(response)) == (413, b"no")
-        await settled(lambda: transport.open == 0)
+        await settled(lambda: transport.open == 0 and asyncio.all_tasks() - upstream.tasks <= tasks)
 
 
 async def test_a_body_goes_on_while_the_answer_to_it_comes():
@@ -137,3 +138,69 @@ async def test_nothing_was_sent_on_a_connection_that_was_lost_before():
         with pytest.raises(StaleConnection) as caught:
             await transport(request("POST", body=Body(Late(b"late"), 4)))
         assert not caught.value.sent
+
+
+async def test_a_body_that_was_given_up_is_free_for_the_next_attempt_at_once():
+    async def play(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        if await reader.read(5) == b"hello":
+            writer.write(OK)
+        await asyncio.Event().wait()
+
+    loop = asyncio.get_running_loop()
+    stream = Pieces()
+    body = Body(stream, 5, keep=5)
+    async with Upstream(play) as upstream, transport_to(upstream.url) as transport:
+        first = loop.create_task(transport(request("POST", body=body)))
+        await settled(lambda: upstream.connections == 1 and stream.waits)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        stream.put(b"hello")
+        assert await body_of(await transport(request("POST", body=body))) == b"ok"
+
+
+async def test_a_bug_in_a_body_stays_a_bug():
+    async def play(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.Event().wait()
+
+    stream = Pieces(b"some")
+    async with Upstream(play) as upstream, transport_to(upstream.url) as transport:
+        asking = asyncio.get_running_loop().create_task(transport(request("POST", body=Body(stream, 9))))
+        await settled(lambda: stream.waits)
+        stream.put(KeyError("bug"))
+        with pytest.raises(KeyError):
+            await asking
+
+
+async def test_a_bug_in_a_body_that_nobody_is_told_of_reaches_the_loop():
+    async def play(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+        await asyncio.Event().wait()
+
+    heard = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(type(context["exception"])))
+    stream = Pieces(b"some")
+    async with Upstream(play) as upstream, transport_to(upstream.url) as transport:
+        response = await transport(request("POST", body=Body(stream, 9)))
+        stream.put(KeyError("bug"))
+        with pytest.raises(UpstreamFailure, match="upstream_reset"):
+            await body_of(response)
+    assert heard == [KeyError]
+
+
+async def test_an_application_that_leaves_breaks_the_answer_that_has_begun():
+    async def play(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+        await asyncio.Event().wait()
+
+    stream = Pieces(b"some")
+    async with Upstream(play) as upstream, transport_to(upstream.url) as transport:
+        response = await transport(request("POST", body=Body(stream, 9)))
+        stream.put(ClientGone())
+        with pytest.raises(ClientGone):
+            await body_of(response)
+        await settled(lambda: transport.open == 0)

@@ -133,6 +133,15 @@ async def test_a_body_is_read_to_its_last_byte_and_the_call_is_told_that_it_move
     assert (told, sent.body.complete) == ([0, 1], True)
 
 
+async def test_a_call_without_a_body_is_told_that_its_head_was_sent():
+    told = []
+    sent = request()
+    sent.call.progress = lambda: told.append("sent")
+    async with Upstream(Recording()) as upstream, transport_to(upstream.url) as transport:
+        await body_of(await transport(sent))
+    assert told == ["sent"]
+
+
 SPOILT = {  # body; the error that comes out
     "shorter than it said": (lambda: Body(Pieces(b"he", b""), 5), Refusal, "bad_request"),
     "longer than it said": (lambda: Body(Pieces(b"hello!"), 5), Refusal, "bad_request"),
@@ -174,6 +183,7 @@ async def test_a_body_that_does_not_end_cuts_the_connection_and_is_never_made_wh
     wire = b"".join(came)
     assert b"0\r\n\r\n" not in wire
     assert b"hello" not in wire
+    assert at_once or b"<reset>" in wire
 
 
 class Later:

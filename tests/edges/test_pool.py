@@ -17,6 +17,7 @@ from tests.support.upstreams import (
     cut,
     read_request,
     request,
+    saying,
     settled,
     transport_to,
 )
@@ -113,6 +114,14 @@ async def test_a_kept_connection_that_ends_before_any_byte_of_the_answer_is_stal
         with pytest.raises(StaleConnection) as caught:
             await transport(request("POST", body=body))
         assert caught.value.sent
+
+
+async def test_a_connection_that_ended_behind_its_answer_does_not_become_free():
+    async with Upstream(saying(OK, then="close")) as upstream, transport_to(upstream.url) as transport:
+        response = await transport(request())
+        await settled(lambda: transport.open == 0)
+        assert await body_of(response) == b"ok"
+        assert transport.idle == 0
 
 
 async def test_a_kept_connection_that_ends_within_an_answer_is_not_stale():

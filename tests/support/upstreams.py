@@ -168,6 +168,7 @@ class Pieces:
 
     def __init__(self, *pieces: bytes | BaseException) -> None:
         self._left: asyncio.Queue[bytes | BaseException] = asyncio.Queue()
+        self.waits = False  # somebody reads, and nothing is here
         for piece in pieces:
             self._left.put_nowait(piece)
 
@@ -179,7 +180,9 @@ class Pieces:
         self._left.put_nowait(piece)
 
     async def read(self) -> bytes:
+        self.waits = self._left.empty()
         piece = await self._left.get()
+        self.waits = False
         if isinstance(piece, BaseException):
             raise piece
         return piece

@@ -130,12 +130,13 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _pump_ended(self, pump: asyncio.Task[None]) -> None:
         error = None if pump.cancelled() else pump.exception()
-        if error is None or (self._waiter is None and getattr(error, "code", "") in _STALLS):
+        waits = self._waiter is not None
+        if error is None or (not waits and getattr(error, "code", "") in _STALLS):
             return  # an answer that has begun outlives a request body that stalls
         self._fail(error)
         reset(self._transport)
-        if not isinstance(error, ProxyError):
-            raise error  # the loop's handler hears of it
+        if not waits and not isinstance(error, ProxyError):
+            raise error  # a bug that no caller is told of: the loop's handler is
 
     def _stop_pump(self) -> None:
         """A request that was not sent to its end leaves a connection that nobody can use."""
@@ -159,7 +160,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         reader = self._reader
-        if not self._busy or reader.state == DONE:  # nobody asked for it: it may not be read as the next answer
+        if not self._busy:  # nobody asked for it: it may not be read as the next answer
             self.abort()
             return
         try:
@@ -173,7 +174,6 @@ class UpstreamConnection(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The upstream will send no more; a transport that still had to write would wait for a reader in vain."""
-        self._ended(None)
         self._transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -186,8 +186,6 @@ class UpstreamConnection(asyncio.Protocol):
         reader = self._reader
         if reader.state == HEAD:
             return
-        if reader.state == DONE:
-            self._stop_pump()
         waiter, inbox = self._waiter, self._inbox
         if waiter is not None and not waiter.done():
             waiter.set_result(self._respond())
