@@ -82,8 +82,19 @@ class Fanout(Events):
 
 
 def _to_all(hearers: Sequence[Callable[..., None]]) -> Callable[..., None]:
+    if len(hearers) == 2:  # metrics and log, for every call
+        return _to_both(*hearers)
+
     def tell(*args: object, **named: object) -> None:
         for hear in hearers:
             hear(*args, **named)
+
+    return tell
+
+
+def _to_both(first: Callable[..., None], second: Callable[..., None]) -> Callable[..., None]:
+    def tell(*args: object, **named: object) -> None:
+        first(*args, **named)
+        second(*args, **named)
 
     return tell

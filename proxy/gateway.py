@@ -18,8 +18,6 @@ from proxy.rules.callers import no_browser, unauthorized
 from proxy.rules.headers import AddressPass, HeaderPass
 from proxy.upstream import Snapshot, Upstream
 
-_TARGET = re.compile(rb"/([a-z0-9][a-z0-9_-]*)((?:[/?].*)?)", re.DOTALL)
-_ABSOLUTE = re.compile(rb"http://([a-z0-9][a-z0-9_-]*)((?:[/?].*)?)", re.DOTALL)
 _ORIGIN = re.compile(rb"/~([A-Za-z0-9_-]+)((?:[/?].*)?)", re.DOTALL)
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
@@ -104,21 +102,26 @@ class Gateway:
         return upstream, Request(request.method, rest, headers, request.body, call, origin=origin)
 
     def _by_name(self, request: Request) -> Route:
-        target, host = request.target, request.call.notes.get(b"host", b"")
-        found = _TARGET.fullmatch(target)
-        base = b"http://" + host + b"/"
-        if found is None:
-            found = _ABSOLUTE.fullmatch(target)
-            base = b"http://"
-        if found is None:
+        target, root = request.target, b"http://"
+        if target.startswith(b"/"):
+            name, rest = target[1:], b""
+            root += request.call.notes.get(b"host", b"") + b"/"
+        elif target.startswith(root):  # absolute form, as from a client with a proxy setting
+            name, rest = target[len(root) :], b""
+        else:
             raise unknown()
-        upstream = self.snapshot.upstreams.get(found[1])
+        end = name.find(b"/")
+        query = name.find(b"?")
+        if query >= 0 and (end < 0 or query < end):
+            end = query
+        if end >= 0:
+            name, rest = name[:end], name[end:]
+        upstream = self.snapshot.upstreams.get(name)
         if upstream is None:
             raise unknown()
-        rest = found[2]
         if upstream.rooted and not rest.startswith(b"/"):
             rest = b"/" + rest
-        return Route(upstream, rest, base + found[1])
+        return Route(upstream, rest, root + name)
 
     def _made_here(self, error: ProxyError, call: Call, upstream: Upstream | None) -> Response:
         if isinstance(error, ClientGone):  # nobody is there to read it

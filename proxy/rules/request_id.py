@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+_VARIANTS = "89ab"
+
 
 def uuid7(wall: float, noise: bytes) -> str:
     """The id of the moment `wall` (Unix seconds) from ten random bytes."""
-    text = f"{int(wall * 1000) & 0xFFFFFFFFFFFF:012x}{noise.hex()}"
-    variant = "89ab"[noise[2] & 3]
-    return f"{text[:8]}-{text[8:12]}-7{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
+    moment, text = int(wall * 1000), noise.hex()
+    return (
+        f"{moment >> 16 & 0xFFFFFFFF:08x}-{moment & 0xFFFF:04x}-7{text[:3]}"
+        f"-{_VARIANTS[noise[9] & 3]}{text[3:6]}-{text[6:18]}"
+    )

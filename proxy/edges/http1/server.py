@@ -217,7 +217,6 @@ class ServerConnection(asyncio.Protocol):
         self._answered = False
         self._task = task = self._loop.create_task(self._answer(handler, request))
         self._service.tasks.add(task)
-        task.add_done_callback(self._service.tasks.discard)
 
     async def _answer(self, handler: Handler, request: Request) -> None:
         try:
@@ -237,6 +236,8 @@ class ServerConnection(asyncio.Protocol):
         except BaseException:
             self._cut_off()
             raise
+        finally:
+            self._service.tasks.discard(asyncio.current_task())
 
     def _may_keep(self) -> bool:
         """True if the connection can wait for another request, as far as the one at hand is concerned."""
@@ -290,10 +291,10 @@ class ServerConnection(asyncio.Protocol):
             reset(self._transport)
 
     def _leave(self) -> None:
-        """The application is gone."""
         self._state, self._since = CLOSED, self._service.now()
         if self._inbox is not None:
             self._inbox.fail(ClientGone())
         task, self._task = self._task, None
         if task is not None:
+            task.add_done_callback(self._service.tasks.discard)  # one that has not begun takes nothing back itself
             task.cancel()
