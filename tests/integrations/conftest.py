@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
-import yaml
 
 from proxy import integrations
 from tests.support.provider import EPOCH
 from tests.support.serving import served
+from tests.support.snippets import client
 
 NAMES = {name: "inventory" if name == "soap" else name for name in ("stripe", "twilio", "slack", "soap")}
 
@@ -22,11 +22,4 @@ def address() -> Iterator[str]:
 @pytest.fixture
 def snippet(address: str):
     """Runs the Python lines that a manifest gives its users, and returns what they make."""
-
-    def run(name: str, **imported: object) -> object:
-        manifest = yaml.safe_load((integrations.folder(name) / "manifest.yaml").read_text())
-        lines = manifest["snippets"]["python"].replace("{base}", f"{address}/{NAMES[name]}")
-        exec(lines, imported)  # noqa: S102 - our own lines, and the point of the test
-        return imported["client"]
-
-    return run
+    return lambda name, **imported: client(name, f"{address}/{NAMES[name]}", **imported)
