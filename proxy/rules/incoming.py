@@ -27,7 +27,7 @@ class TooManyPairs(ValueError):
 class Incoming:
     """Method, raw target, fields and raw body of one webhook request."""
 
-    __slots__ = ("_document", "_parsed", "body", "headers", "method", "params", "path", "query")
+    __slots__ = ("_document", "_lines", "_parsed", "body", "headers", "method", "params", "path", "query")
 
     def __init__(self, method: str, target: bytes, headers: Headers, body: bytes) -> None:
         self.method = method
@@ -36,15 +36,18 @@ class Incoming:
         self.headers = headers
         self.body = body
         self.params: Pairs = {}  # of the signature's value, where a scheme splits it
+        self._lines: dict[bytes, list[bytes]] = {}  # of the names that were asked for
         self._document: object = None
         self._parsed = False
 
     def lines(self, name: bytes) -> list[bytes]:
         """The values of every line with that lower-case name, without the blanks around them."""
-        size = len(name)
-        return [
-            value.strip(b" \t") for written, value in self.headers if len(written) == size and written.lower() == name
-        ]
+        found = self._lines.get(name)
+        if found is None:
+            size = len(name)
+            named = [value for written, value in self.headers if len(written) == size and written.lower() == name]
+            found = self._lines[name] = [value.strip(b" \t") for value in named]
+        return found
 
     def document(self) -> object:
         """The body as JSON, None if it is none. Numbers stay the text that came; of a doubled name the last counts."""

@@ -85,7 +85,7 @@ class Receiver:
         found = self._scheme.verify(incoming, keys, wall)
         if isinstance(found, Rejected):
             refuse(found.status, found.outcome, found.detail)
-        if handshake is not None and handshake.signed and _is(handshake, incoming):
+        if handshake is not None and _is(handshake, incoming):  # one that is not signed was answered above
             return self._shake(handshake, incoming, secrets)
         fields = stamps(self._name, incoming, self._scheme.naming(incoming), found.secret, wall)
         return await self._pass_on(request, incoming, fields, found.secret)

@@ -101,6 +101,12 @@ def test_meta_with_a_wrong_token_is_forbidden(ours: Ours) -> None:
     assert caught.value.status == 403
 
 
+def test_meta_with_two_tokens_is_forbidden_even_if_one_is_right() -> None:
+    query = "hub.mode=subscribe&hub.challenge=1&hub.verify_token=made-up-token&hub.verify_token=other"
+    with pytest.raises(BadHandshake):
+        HANDSHAKES["meta"].reply(incoming(f"GET /?{query}"), OURS)
+
+
 @pytest.mark.parametrize(
     ("name", "asked"),
     [

@@ -54,6 +54,13 @@ def test_a_proof_inside_the_body(body: bytes, expected: str) -> None:
     assert judged(INSIDE, (), body) == expected
 
 
+def test_an_id_that_is_signed_may_not_stand_in_the_body_twice() -> None:
+    settings = replace(PLAIN, signed="{id}.{body}", id=("json:/id",))
+    once, twice = b'{"id": "a"}', b'{"id": "b", "id": "a"}'
+    assert judged(settings, sig(mac(b"a." + once)), once) == "by key0"
+    assert judged(settings, sig(mac(b"a." + twice)), twice) == "malformed_signature"
+
+
 LATE = replace(PLAIN, timestamp="json:/at", timestamp_unit="ms", tolerance=60.0)
 
 

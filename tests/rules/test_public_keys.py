@@ -93,6 +93,13 @@ def test_any_of_several_keys_may_fit() -> None:
     assert judged(ED25519, sig(signature(ED)), b"body", keys=keys) == "by key1"
 
 
+def test_any_of_several_signatures_may_fit() -> None:
+    repeated = replace(ED25519, repeat=True)
+    good, other = signature(ED), signature(ED, b"other")
+    for value in (good + b"," + other, other + b"," + good):
+        assert judged(repeated, sig(value), b"body", keys=(raw(ED).hex().encode(),)) == "by key0"
+
+
 def test_the_algorithm_is_the_configured_one() -> None:
     long = replace(RSA256, algorithm="sha512")
     assert judged(long, sig(signature(RSA, algorithm=hashes.SHA512())), b"body", keys=(pem(RSA),)) == "by key0"
