@@ -75,8 +75,16 @@ class Program:
         """Waits until `fact()`; raises `AssertionError` if that never comes."""
         end = time.monotonic() + seconds
         while not fact():
-            assert time.monotonic() < end, self.output
+            assert time.monotonic() < end, self.output[-4000:]
             time.sleep(0.01)
+
+    def reload(self, text: str) -> str:
+        """Serves `text` from now on, told by SIGHUP; the log line that says how that went."""
+        before = self.output.count('"event":"reload"')
+        self.config.write_text(text)
+        self.process.send_signal(signal.SIGHUP)
+        self.until(lambda: self.output.count('"event":"reload"') > before)
+        return [line for line in self.output.splitlines() if '"event":"reload"' in line][-1]
 
     def memory(self, row: str = "VmRSS") -> int:
         """Bytes resident now; `VmHWM`: at most, so far."""
