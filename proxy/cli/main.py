@@ -5,6 +5,7 @@ What a command needs is imported when it is called, so that `run` starts fast an
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from enum import StrEnum
@@ -46,6 +47,7 @@ def main() -> None:
 @app.command(epilog="Example: outrigger run -c config.yaml")
 def run(config: Config = None) -> None:
     """Serve until SIGTERM; SIGHUP or a changed file reloads."""
+    gc.disable()  # until all is loaded
     from proxy.cli.serve import serve
 
     raise typer.Exit(serve(_path(config)))

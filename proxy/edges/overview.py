@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Literal, Protocol
 
 from proxy.config.addresses import address
@@ -49,6 +48,7 @@ class Overview:
         self.reload = served.reload
         self.bug = events.bug
         self.scrape = metrics.render
+        self._waiting = metrics.waiting
         self._served = served
         self._clock = clock
         self._secrets = secrets
@@ -80,6 +80,7 @@ class Overview:
         return [
             f"upstreams.{upstream.name}: the secret {name} is {status[name].error or 'not available'}"
             for upstream in self._served.snapshot.upstreams.values()
+            if upstream.settings.mode == "live"
             for name in upstream.settings.secret_names
             if name in status and not status[name].available
         ]
@@ -119,6 +120,7 @@ class Overview:
             ends = state.cooldown.latest(now)
             yield Gauge("cooldown_until_timestamp_seconds", (name,), 0.0 if ends is None else wall + ends - now)
             yield Gauge("in_flight", (name,), float(state.gate.in_flight))
+            yield Gauge("queued", (name,), float(self._waiting[name]))
         for name, status in self._secrets.status().items():
             if status.age_seconds is not None:
                 yield Gauge("secret_age_seconds", (name,), status.age_seconds)
@@ -139,7 +141,7 @@ class Overview:
             "cooldown": {"seconds_left": None if ends is None else ends - now},
             "counts": {
                 "in_flight": state.gate.in_flight,
-                "queued": state.gate.queued + state.cooldown.waiting,
+                "queued": self._waiting[upstream.name],
                 "retry_budget": state.budget.left(now),
             },
             "unsafe": [line for line in settings.unsafe if line.startswith(prefix)],
@@ -162,7 +164,9 @@ def _breaker(upstream: Upstream, now: float) -> dict[str, object]:
 
 def released() -> str:
     """The version that runs; `unknown` where the package is not installed, as in a plain checkout."""
+    from importlib import metadata  # noqa: PLC0415 - slow to load, and wanted at the first scrape only
+
     try:
-        return version("outrigger-proxy")
-    except PackageNotFoundError:
+        return metadata.version("outrigger-proxy")
+    except metadata.PackageNotFoundError:
         return "unknown"
