@@ -22,7 +22,7 @@ IN_TIME = {
 TOO_SLOW = {
     "nothing at all": ([(60.0, b"x")], 5),
     "a few bytes, now and then": ([(2.4, b"x")] * 9, 5),
-    "half a KiB each second": ([(0.4, KIB[:204])] * 99, 9.6),
+    "half a KiB each second": ([(0.4, KIB[:204])] * 99, 9.58),
     "a burst, and a pause that is longer than it earned": ([(0.0, KIB * 10), (15.1, KIB)], 15),
     "fast enough, but over thirty seconds": ([(1.0, KIB * 5)] * 40, 30),
 }
