@@ -115,8 +115,7 @@ class ByHand:
 
     def __init__(self, serve: Callable[[Peer], None]) -> None:
         self._serve = serve
-        self.failures: list[BaseException] = []
-        self.connections = 0
+        self._sockets: list[socket.socket] = []
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self.port = self._listening.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
@@ -124,9 +123,10 @@ class ByHand:
         self._threads[0].start()
 
     def close(self) -> None:
-        """Stops accepting, and waits for what is being served."""
-        with contextlib.suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
+        """Stops accepting, cuts what is being served, and waits for its end."""
+        for one in [self._listening, *self._sockets]:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
         self._listening.close()
         for thread in self._threads:
             thread.join(PATIENCE)
@@ -137,14 +137,11 @@ class ByHand:
                 connection, _ = self._listening.accept()
             except OSError:
                 return
-            self.connections += 1
+            self._sockets.append(connection)
             thread = threading.Thread(target=self._one, args=(connection,), daemon=True)
             self._threads.append(thread)
             thread.start()
 
     def _one(self, connection: socket.socket) -> None:
-        with Peer(connection) as peer:
-            try:
-                self._serve(peer)
-            except (OSError, EOFError) as error:
-                self.failures.append(error)
+        with Peer(connection) as peer, contextlib.suppress(OSError, EOFError):  # the program hung up
+            self._serve(peer)
