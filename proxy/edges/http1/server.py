@@ -97,8 +97,6 @@ class ServerConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._writer.resume()
 
-    # what the listener says
-
     def sweep(self, now: float) -> None:
         """Ends what has taken too long in its state."""
         limits, state, age = self._service.limits, self._state, now - self._since
@@ -219,6 +217,7 @@ class ServerConnection(asyncio.Protocol):
         self._service.tasks.add(task)
 
     async def _answer(self, handler: Handler, request: Request) -> None:
+        task = self._task
         try:
             response = await handler(request)
             keep, self._answered = self._may_keep(), True
@@ -237,7 +236,7 @@ class ServerConnection(asyncio.Protocol):
             self._cut_off()
             raise
         finally:
-            self._service.tasks.discard(asyncio.current_task())
+            self._service.tasks.discard(task)  # type: ignore[arg-type]  # `_start` has just put it there
 
     def _may_keep(self) -> bool:
         """True if the connection can wait for another request, as far as the one at hand is concerned."""
