@@ -23,9 +23,10 @@ class Answering:
         status: int = 200,
         headers: Headers = (),
         until_close: bool = False,
+        made_here: str | None = None,
     ) -> None:
         self._bodies = list(body)
-        self._rest = {"length": length, "until_close": until_close}
+        self._rest = {"length": length, "until_close": until_close, "made_here": made_here}
         self._status, self._headers = status, headers
         self.closed: list[ProxyError | None] = []
 
@@ -52,6 +53,12 @@ FRAMED = {  # request, what the answer says of its body, bytes on the wire
     "a length to HTTP/1.0": (OLD, {"length": 2}, b"Content-Length: 2\r\nConnection: close\r\n\r\nhi"),
     "no length to HTTP/1.0": (OLD, {}, b"Connection: close\r\n\r\nhi"),
     "an end that only the close tells": (GET, {"until_close": True}, b"Connection: close\r\n\r\nhi"),
+    "a 400 of our own": (
+        GET,
+        {"length": 2, "status": 400, "made_here": "bad_request"},
+        b"Content-Length: 2\r\nConnection: close\r\n\r\nhi",
+    ),
+    "a 400 of the upstream": (GET, {"length": 2, "status": 400}, b"Content-Length: 2\r\n\r\nhi"),
     "204": (GET, {"status": 204, "length": 0}, b"\r\n"),
     "304": (GET, {"status": 304, "headers": ((b"Content-Length", b"9"),)}, b"Content-Length: 9\r\n\r\n"),
     "HEAD": (b"HEAD" + GET[3:], {"headers": ((b"Content-Length", b"9"),)}, b"Content-Length: 9\r\n\r\n"),

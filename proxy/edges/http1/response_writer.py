@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # How an answer ended: whole, with the connection open for another request or not; broken off, and a close will show
 # it; broken off so that only a reset shows it, or given up, since nobody takes it.
 OPEN, WHOLE, BROKEN, CUT = range(4)
+LAST = frozenset({400, 408})  # of our own answers: what follows such a request may not be one
 
 
 class Plan(NamedTuple):
@@ -39,6 +40,7 @@ def plan_for(response: Response, method: str, *, current: bool, keep: bool) -> P
     """
     framing, chunked, visible, length = b"", False, True, response.length
     has_body = method != "HEAD" and response.status not in (204, 304)
+    keep = keep and (response.made_here is None or response.status not in LAST)
     if not has_body:
         length = None
     elif response.until_close or (length is None and not current):

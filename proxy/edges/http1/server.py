@@ -236,7 +236,7 @@ class ServerConnection(asyncio.Protocol):
             self._cut_off()
             raise
         finally:
-            self._service.tasks.discard(task)  # type: ignore[arg-type]  # `_start` has just put it there
+            self._service.tasks.discard(task)
 
     def _may_keep(self) -> bool:
         """True if the connection can wait for another request, as far as the one at hand is concerned."""
