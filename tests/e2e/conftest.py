@@ -8,10 +8,8 @@ from textwrap import indent
 import pytest
 
 from tests.support.by_hand import ByHand, Peer
-from tests.support.program import Program
+from tests.support.program import LISTEN, Program
 from tests.support.scripted import Line, ScriptedUpstream
-
-LISTEN = "listen: {proxy: 127.0.0.1:0, webhooks: 127.0.0.1:0, admin: 127.0.0.1:0}\n"
 
 Run = Callable[..., Program]
 

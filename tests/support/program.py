@@ -13,6 +13,7 @@ from urllib.request import urlopen
 
 ROOT = Path(__file__).parent.parent.parent
 LISTENING = re.compile(r"listening proxy=(\S+) webhooks=(\S+) admin=(\S+)")
+LISTEN = "listen: {proxy: 127.0.0.1:0, webhooks: 127.0.0.1:0, admin: 127.0.0.1:0}\n"
 PATIENCE = 20.0  # real seconds until a start or a stop is called stuck
 
 
