@@ -87,8 +87,9 @@ async def test_an_idle_timeout_of_zero_is_none():
         assert await body_of(response) == b"hi"
 
 
-async def test_an_answer_closed_before_its_end_cuts_the_connection():
-    async with Upstream(saying(EVENTS + b"2\r\nhi\r\n")) as upstream, transport_to(upstream.url) as transport:
+@pytest.mark.parametrize("raw", [EVENTS + b"2\r\nhi\r\n", b"HTTP/1.1 200 OK\r\n\r\nhi"], ids=["chunks", "until close"])
+async def test_an_answer_closed_before_its_end_cuts_the_connection_and_stays_broken(raw):
+    async with Upstream(saying(raw)) as upstream, transport_to(upstream.url) as transport:
         response = await transport(request())
         response.close()
         await settled(lambda: transport.open == 0)

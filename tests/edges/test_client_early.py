@@ -1,6 +1,7 @@
 """Request bodies that do not simply go up: stalls, back pressure, answers that come before the end."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -125,6 +126,8 @@ async def test_an_answer_that_has_begun_outlives_a_body_that_stalls():
 
 
 async def test_nothing_was_sent_on_a_connection_that_was_lost_before():
+    heard = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context))
     async with Upstream(saying(OK)) as upstream, transport_to(upstream.url) as transport:
         await body_of(await transport(request()))
 
@@ -138,6 +141,9 @@ async def test_nothing_was_sent_on_a_connection_that_was_lost_before():
         with pytest.raises(StaleConnection) as caught:
             await transport(request("POST", body=Body(Late(b"late"), 4)))
         assert not caught.value.sent
+        del caught
+    gc.collect()
+    assert heard == []
 
 
 async def test_a_body_that_was_given_up_is_free_for_the_next_attempt_at_once():
@@ -165,13 +171,15 @@ async def test_a_bug_in_a_body_stays_a_bug():
         await reader.readuntil(b"\r\n\r\n")
         await asyncio.Event().wait()
 
-    stream = Pieces(b"some")
+    heard, stream = [], Pieces(b"some")
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context))
     async with Upstream(play) as upstream, transport_to(upstream.url) as transport:
         asking = asyncio.get_running_loop().create_task(transport(request("POST", body=Body(stream, 9))))
         await settled(lambda: stream.waits)
         stream.put(KeyError("bug"))
         with pytest.raises(KeyError):
             await asking
+    assert heard == []  # its caller was told
 
 
 async def test_a_bug_in_a_body_that_nobody_is_told_of_reaches_the_loop():

@@ -186,6 +186,29 @@ async def test_a_connection_that_is_lost_stops_the_body_that_goes_up():
         await response.body.read()
 
 
+async def test_a_call_that_is_cancelled_stops_its_body():
+    connection, wire, _ = connected()
+    stream = Pieces(b"some")
+    task = await sending(connection, request("POST", body=Body(stream, 9)))
+    assert stream.waits
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(0)
+    assert (len(asyncio.all_tasks()), wire.aborted) == (1, True)
+
+
+async def test_an_upstream_that_sends_no_more_is_not_written_to():
+    connection, wire, _ = connected()
+    task = await sending(connection, request())
+    wire.unsent = 1_000  # a transport that only closes would wait until somebody reads this
+    assert not connection.eof_received()
+    assert wire.aborted
+    connection.connection_lost(None)
+    with pytest.raises(UpstreamFailure):
+        await task
+
+
 async def test_writing_waits_while_the_transport_is_full():
     connection, wire, _ = connected()
     stream = Pieces(b"some")
