@@ -1,7 +1,6 @@
 """The whole program in a process of its own, on free ports, with a provider on a real socket behind it."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import indent
 
@@ -70,19 +69,3 @@ def by_hand(run: Run) -> Iterator[Callable[..., tuple[Program, ByHand]]]:
     yield start
     for one in made:
         one.close()
-
-
-@contextmanager
-def standing(
-    folder: Path, script: Sequence[Line] = (), keys: str = "", more: str = "", **environ: str
-) -> Iterator[tuple[Program, ScriptedUpstream]]:
-    """As `through`, for a fixture whose program serves all tests of a file."""
-    with ScriptedUpstream(*script) as upstream:
-        api = indent(f"url: {upstream.url}\n{keys}", "    ")
-        config = folder / "config.yaml"
-        config.write_text(f"version: 1\n{LISTEN}upstreams:\n  api:\n{api}\n{more}")
-        program = Program(config, environ)
-        try:
-            yield program, upstream
-        finally:
-            program.stop()
