@@ -118,6 +118,7 @@ class Metrics(Events):
         self._attempts: dict[tuple[str, str], _Series] = {}
         self._call_durations: dict[str, Durations] = {}
         self._attempt_durations: dict[str, Durations] = {}
+        self.waiting: defaultdict[str, int] = defaultdict(int)  # calls by upstream, whatever they wait for
         self._counts: dict[Family, defaultdict[Labels, float]] = {family: defaultdict(float) for family in COUNTERS}
         self._methods = {method: method for method in METHODS}
 
@@ -142,6 +143,9 @@ class Metrics(Events):
         durations = series.durations
         durations.counts[bisect_left(BOUNDS, seconds)] += 1
         durations.seconds += seconds
+
+    def queued(self, upstream: str, change: int) -> None:
+        self.waiting[upstream] += change
 
     def retried(self, upstream: str, reason: str, wait: float, *, told: bool) -> None:
         self._counts[RETRIES][upstream, reason] += 1
