@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from urllib.parse import urlsplit
 
 from proxy import integrations
@@ -143,6 +144,7 @@ def authenticate_of(settings: UpstreamSettings, parts: Parts) -> AuthenticateSta
 
 def retry_of(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -> RetryStage:
     """The loop over attempts; it also gives a stale connection its second try, so it is never left out."""
+    names = settings.secret_names
     return RetryStage(
         settings.name,
         settings.retry,
@@ -155,6 +157,7 @@ def retry_of(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -> 
         alarms=parts.alarms,
         dice=parts.dice,
         events=parts.events,
+        renew=partial(parts.secrets.renew, names) if names else None,
     )
 
 

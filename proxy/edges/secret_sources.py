@@ -6,7 +6,7 @@ The one thing a reader would get wrong: a source that fails takes nothing away a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -88,6 +88,12 @@ class Secrets:
                 self._read(name, kept)
                 self._look_at_mode(name, kept)
             self._expire(kept)
+
+    def renew(self, names: Collection[str]) -> bool:
+        """Looks at the sources of these secrets now; true if one of them has another value than before."""
+        before = [self.get(name) for name in names]
+        self.poll()
+        return before != [self.get(name) for name in names]
 
     def get(self, name: str) -> Secret | None:
         """The secret's value of now; None: it cannot be read, or has been stale for too long, or there is none."""

@@ -1,0 +1,86 @@
+"""What operators see of a running program: readiness, queues, and a secret that changes while calls use it."""
+
+import threading
+import time
+
+import httpx
+import pytest
+
+from tests.support.raw import ask, exchange
+from tests.support.scripted import plain
+
+
+@pytest.mark.parametrize(("mode", "ready"), [("live", 503), ("sandbox", 200), ("mock", 200)])
+def test_only_the_secrets_of_live_upstreams_make_the_program_unready(run, mode, ready):
+    program = run(f"upstreams:\n  stripe: {{integration: stripe, mode: {mode}}}\n")
+    answer = httpx.get(f"{program.admin}/readyz")
+    assert (answer.status_code, answer.json()["ready"]) == (ready, ready == 200)
+
+
+def test_calls_that_wait_for_a_rate_are_queued(through):
+    program, _ = through([plain()], "rate_limit: {rate: 1/s, burst: 1}\n")
+    assert program.metrics()['outrigger_queued{upstream="api"}'] == 0
+    httpx.get(f"{program.proxy}/api/x")
+    callers = [threading.Thread(target=httpx.get, args=(f"{program.proxy}/api/x",)) for _ in range(2)]
+    for one in callers:
+        one.start()
+    end = time.monotonic() + 0.9
+    while (queued := program.metrics()['outrigger_queued{upstream="api"}']) != 2 and time.monotonic() < end:
+        pass
+    shown = httpx.get(f"{program.admin}/api/upstreams/api").json()["counts"]["queued"]
+    for one in callers:
+        one.join()
+    assert (queued, shown) == (2, 2)
+    assert program.metrics()['outrigger_queued{upstream="api"}'] == 0
+
+
+def test_a_refused_secret_that_was_replaced_is_read_anew_and_tried_once(run, provider, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("old-token-value")
+
+    def turn(seen):
+        token.write_text("new-token-value\n")
+        return plain(401, b"out")
+
+    upstream = provider(turn, plain(200, b"in"))
+    program = run(
+        f"secrets: {{api_token: {{file: {token}}}}}\n"
+        f"upstreams:\n  api: {{url: {upstream.url}, auth: {{type: bearer, secret: api_token}}}}\n"
+    )
+    answer = httpx.post(f"{program.proxy}/api/x", content=b"1")
+    assert (answer.status_code, answer.content, answer.headers["outrigger-attempts"]) == (200, b"in", "2")
+    assert [seen.values(b"authorization") for seen in upstream.requests] == [
+        [b"Bearer old-token-value"],
+        [b"Bearer new-token-value"],
+    ]
+
+
+def test_a_refused_secret_that_is_still_the_same_is_not_tried_again(run, provider, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("old-token-value")
+    upstream = provider(plain(401, b"out"))
+    program = run(
+        f"secrets: {{api_token: {{file: {token}}}}}\n"
+        f"upstreams:\n  api: {{url: {upstream.url}, auth: {{type: bearer, secret: api_token}}}}\n"
+    )
+    answer = httpx.get(f"{program.proxy}/api/x")
+    assert (answer.status_code, answer.content, len(upstream.requests)) == (401, b"out", 1)
+    assert "outrigger-retry-stopped" not in answer.headers
+
+
+@pytest.mark.parametrize("line", ["TRACE /api/x", "CONNECT api:443"])
+def test_a_method_that_is_never_passed_on_is_refused_with_those_that_are(through, line):
+    program, upstream = through()
+    got = ask(program.proxy, f"{line} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    assert (got.status, got.code, upstream.requests) == (405, "method_not_allowed", [])
+    assert b"GET" in got.value(b"allow").split(b", ")
+
+
+def test_every_400_closes_the_connection(through):
+    program, upstream = through()
+    first = b"GET /api/x HTTP/1.1\r\nHost: localhost\r\nOutrigger-Timeout: soon\r\n\r\n"
+    said = exchange(program.proxy, first + b"GET /api/second HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert b"\r\nConnection: close\r\n" in said
+    assert said.count(b"HTTP/1.1 ") == 1
+    assert upstream.requests == []
