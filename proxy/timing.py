@@ -14,8 +14,8 @@ from typing import NamedTuple, Self
 from proxy.errors import Refusal
 
 Dice = Callable[[], float]  # uniform in [0, 1)
-TICK = 0.02  # seconds; alarms within one tick share a timer of the loop
-LEAST = 0.001  # seconds; a timer that is nearer may ring at once
+LEAST = 0.001  # seconds; uvloop's clock and timers know no less, and its clock may be that much behind
+TICK = 0.018  # seconds; alarms within one tick share a timer of the loop. With LEAST still under 20 ms late
 
 
 class Clock(NamedTuple):
@@ -26,7 +26,7 @@ class Clock(NamedTuple):
 
 
 class Alarms:
-    """Timeouts that cost a set entry each and one timer per 20 ms, because almost none of them ever rings."""
+    """Timeouts that cost a set entry each and one timer per tick, because almost none of them ever rings."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -40,7 +40,7 @@ class Alarms:
         """Puts the alarm into its tick and says which."""
         if alarm.when == math.inf:
             return -1
-        tick = math.ceil(alarm.when / TICK)
+        tick = tick_of(alarm.when)
         alarms = self._ticks.get(tick)
         if alarms is None:
             alarms = self._ticks[tick] = set()
@@ -55,6 +55,9 @@ class Alarms:
             alarms.discard(alarm)
 
     def _ring(self, tick: int) -> None:
+        if self._loop.time() < tick * TICK:  # uvloop rounds a timer to the nearest millisecond
+            self._loop.call_at(tick * TICK + LEAST, self._ring, tick)
+            return
         for alarm in self._ticks.pop(tick, ()):
             alarm.ring()
 
@@ -84,7 +87,7 @@ class Alarm:
         """Cancels the task, unless the alarm was moved to a later time meanwhile."""
         if self._task is None:
             return
-        if math.ceil(self.when / TICK) > self._tick:
+        if tick_of(self.when) > self._tick:
             self._tick = self._alarms.add(self)
             return
         self.rang = True
@@ -104,6 +107,11 @@ class Alarm:
         self._alarms.remove(self._tick, self)
         if self.rang and task is not None and task.uncancel() <= self._cancels and kind is asyncio.CancelledError:
             raise TimeoutError from error
+
+
+def tick_of(when: float) -> int:
+    """The first tick at which it is `when` for certain: a start that was read from a slow clock was really later."""
+    return math.ceil((when + LEAST) / TICK)
 
 
 class Waits:

@@ -91,6 +91,30 @@ def test_a_wait_is_never_shorter_than_asked_on_a_loop_that_rounds_its_timers():
         assert 30.0 <= loop.time() <= 30.001
 
 
+class _CoarseLoop(JumpingLoop):
+    """Knows whole milliseconds only, and rounds timers to the nearest one, as uvloop does."""
+
+    def time(self):
+        return int(self.now * 1000) / 1000
+
+    def call_at(self, when, callback, *args, context=None):
+        return super().call_at(round(when * 1000) / 1000 - 0.0005, callback, *args, context=context)
+
+
+@pytest.mark.parametrize("started", [10.0, 10.0004, 10.0009, 10.0171])
+@pytest.mark.parametrize("length", [0.3, 0.5, 0.5174, 2.0])
+def test_an_alarm_is_never_early_and_under_20_ms_late_on_a_loop_of_whole_milliseconds(started, length):
+    async def wait(loop):
+        with pytest.raises(TimeoutError), Alarms(loop).at(loop.time() + length):
+            await asyncio.sleep(60)
+
+    with asyncio.Runner(loop_factory=_CoarseLoop) as runner:
+        loop = runner.get_loop()
+        loop.now = started
+        runner.run(wait(loop))
+        assert started + length <= loop.now <= started + length + 0.02
+
+
 async def test_a_signal_ends_a_wait_before_its_time():
     loop = asyncio.get_running_loop()
     signal = loop.create_future()
