@@ -195,7 +195,8 @@ class UpstreamConnection(asyncio.Protocol):
     def _respond(self) -> Response:
         reader, head = self._reader, self._reader.head
         if reader.state == DONE:
-            body: Stream = Whole(b"".join(reader.pieces))
+            pieces, reader.pieces = reader.pieces, []
+            body: Stream = Whole(b"".join(pieces))
         else:
             self._inbox = Inbox(self._transport)
             self._fill(self._inbox)

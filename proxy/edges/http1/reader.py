@@ -217,13 +217,14 @@ class AnswerReader:
         self.reason += reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._fields.append((name, value))  # trailers too, when nobody looks here any more; their bytes are counted
+        self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         parser, fields = self._parser, self._fields
+        self._fields = []  # what comes after it are trailers: their bytes are counted, and nobody reads them
         status = parser.get_status_code()
         if status < 200:
-            self._drop_interim(status)
+            self._drop_interim(status, fields)
             return
         if self._head_size > MOST_LINE:
             check_size(self._head_size, self.reason, fields)
@@ -252,8 +253,7 @@ class AnswerReader:
             self._line = _START
             self._spent = True
 
-    def _drop_interim(self, status: int) -> None:
+    def _drop_interim(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:
         self._interims += 1
-        self._heads.check_interim(status, self._interims, self._fields)
-        self._fields = []
+        self._heads.check_interim(status, self._interims, fields)
         self.reason = b""
