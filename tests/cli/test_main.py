@@ -40,6 +40,7 @@ def past(folder: Path) -> Iterator[Program]:
         end = time.monotonic() + PATIENCE
         while len(admin.get("/api/requests").json()["requests"]) < 3:  # the log is written a moment after the answer
             assert time.monotonic() < end, "the debug log never had all calls"
+            time.sleep(0.01)
     yield program
     program.stop()
 
