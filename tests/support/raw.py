@@ -52,8 +52,11 @@ def connect(address: str) -> socket.socket:
 
 def exchange(address: str, raw: bytes) -> bytes:
     """All that comes back until the other side closes; what it had said where it resets or stays silent."""
-    with connect(address) as opened:
-        return b"".join(_pieces(opened, raw))
+    came = b""
+    with connect(address) as opened, contextlib.suppress(OSError):
+        for piece in _pieces(opened, raw):
+            came += piece
+    return came
 
 
 def ask(address: str, raw: bytes, method: str = "GET") -> Got:
@@ -83,10 +86,10 @@ def answers(raw: bytes) -> list[int]:
 
 
 def _pieces(opened: socket.socket, raw: bytes) -> Iterator[bytes]:
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(ConnectionError):  # an answer may come before the whole request was taken
         opened.sendall(raw)
-        while piece := opened.recv(1 << 16):
-            yield piece
+    while piece := opened.recv(1 << 16):
+        yield piece
 
 
 def _first(pieces: Iterator[bytes], method: str) -> Got:
@@ -98,7 +101,10 @@ def _first(pieces: Iterator[bytes], method: str) -> Got:
         except h11.RemoteProtocolError:
             break
         if event is h11.NEED_DATA:
-            reader.receive_data(next(pieces, b""))
+            try:
+                reader.receive_data(next(pieces, b""))
+            except OSError:  # a reset is no end
+                break
         elif isinstance(event, h11.Response):
             status, headers = event.status_code, list(event.headers)
         elif isinstance(event, h11.Data):
