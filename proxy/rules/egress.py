@@ -117,11 +117,9 @@ def canonical_host(host: str) -> bool:
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if ":" in bare:
         return "%" not in bare and literal(bare) is not None
-    if bare != host:
-        return False
     labels = host.removesuffix(".").split(".")
     if _NUMBER.fullmatch(labels[-1]):
-        return not host.endswith(".") and literal(host) is not None
+        return literal(host) is not None
     return len(host) <= 253 and all(_LABEL.fullmatch(label) for label in labels)
 
 
