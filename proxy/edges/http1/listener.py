@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import socket
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from types import ModuleType
 from proxy.edges.http1.request_reader import Heads
 from proxy.edges.http1.server import ServerConnection
 from proxy.edges.http1.service import Refuse, Service
+from proxy.edges.sockets import listening_socket
 from proxy.model import Call
 from proxy.pipeline import Handler
 from proxy.timing import Alarms, Clock
@@ -30,7 +29,6 @@ except ImportError:  # a platform that it is not built for
     _uvloop = None
 
 SWEEP = 1.0  # seconds between two looks at all connections: the most by which their timers are late
-BACKLOG = 1_024  # connections that the kernel holds while accept is paused
 FULL_PAUSE = 1.0  # seconds until the next try when no descriptor is left
 SETTLE = 0.01  # seconds in which a request that has reached the kernel is still taken when a drain begins
 UNDO = 1.0  # seconds that a cancelled call has to undo what it did
@@ -106,14 +104,9 @@ class Listener:
         Port 0 picks a free one. Raises `OSError` where the address cannot be had, `ValueError` where it is none.
         """
         loop = asyncio.get_running_loop()
+        listening, address = await listening_socket(loop, address)
         if address.startswith("unix:"):
             self._path = Path(address.removeprefix("unix:"))
-            listening = _unix_socket(self._path)
-        else:
-            host, port = _tcp_address(address)
-            listening = await _tcp_socket(loop, host, port)
-            address = f"{address.rpartition(':')[0]}:{listening.getsockname()[1]}"
-        listening.settimeout(0)
         self._accepting = loop.create_task(self._accept(loop, listening))
         self._timer = loop.call_later(SWEEP, self._sweep, loop)
         await asyncio.sleep(0)  # a task that is cancelled before it began would not close its socket
@@ -236,60 +229,3 @@ def loop_factory(*, uvloop: bool = True) -> asyncio.AbstractEventLoop:
         loop: asyncio.AbstractEventLoop = _uvloop.new_event_loop()
         return loop
     return asyncio.new_event_loop()
-
-
-def _tcp_address(address: str) -> tuple[str, int]:
-    host, colon, port = address.rpartition(":")
-    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not colon or not bare or not port.isascii() or not port.isdigit() or int(port) > 65_535:
-        raise ValueError(f"{address!r} is not `host:port`, `[v6]:port` or `unix:/path`")
-    if (":" in bare) != (bare != host):
-        raise ValueError(f"{address!r} is not `host:port`; an IPv6 address stands in brackets")
-    return bare, int(port)
-
-
-async def _tcp_socket(loop: asyncio.AbstractEventLoop, host: str, port: int) -> socket.socket:
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, kind, protocol, _, where = min(found, key=lambda one: one[0] != socket.AF_INET)  # `localhost`: 127.0.0.1
-    listening = socket.socket(family, kind, protocol)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))  # [::] is everywhere
-        listening.bind(where)
-        listening.listen(BACKLOG)
-    except BaseException:
-        listening.close()
-        raise
-    return listening
-
-
-def _unix_socket(path: Path) -> socket.socket:
-    if path.parent.stat().st_mode & stat.S_IWOTH:
-        raise PermissionError(errno.EACCES, "anyone may write to the directory of a Unix socket", str(path.parent))
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    old = os.umask(0o117)  # 0660 from the start: chmod after bind would leave a moment
-    try:
-        _remove_stale(path)
-        listening.bind(str(path))
-        listening.listen(BACKLOG)
-    except BaseException:
-        listening.close()
-        raise
-    finally:
-        os.umask(old)
-    return listening
-
-
-def _remove_stale(path: Path) -> None:
-    """Removes a socket that a killed process left behind; one that answers stays, and `bind` fails on it."""
-    if not path.is_socket():
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
-        asking.settimeout(0)
-        try:
-            asking.connect(str(path))
-        except ConnectionRefusedError:
-            path.unlink(missing_ok=True)
-        except OSError:
-            pass
