@@ -7,7 +7,7 @@ transports whose settings did not change, and fakes live on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import urlsplit
@@ -63,14 +63,16 @@ class Parts:
     store: DebugStore | None = None
     registry: Registry = field(default_factory=Registry)
     transports: dict[tuple[object, ...], Transport] = field(default_factory=dict)
-    wanted: set[tuple[object, ...]] = field(default_factory=set)  # keys of the transports that the snapshot uses
+    building: dict[tuple[object, ...], Transport] = field(default_factory=dict)  # those of the snapshot being made
     fakes: dict[tuple[str, str], Handler] = field(default_factory=dict)
 
 
-def snapshot(settings: Settings, parts: Parts, bound: Mapping[str, str]) -> Snapshot:
-    """The whole configuration, ready to serve. `bound`: listener -> address, for the names accepted in `Host`."""
+def snapshot(settings: Settings, parts: Parts) -> Snapshot:
+    """The whole configuration, ready to serve."""
     upstreams = {name.encode(): upstream(one, parts) for name, one in settings.upstreams.items()}
-    names = [*settings.hosts, *settings.upstreams, *filter(None, map(host_name, bound.values()))]
+    listen = settings.listen
+    listened = [listen.proxy, listen.webhooks, listen.admin, *(one.listen or "" for one in settings.upstreams.values())]
+    names = [*settings.hosts, *settings.upstreams, *filter(None, map(host_name, listened))]
     return Snapshot(upstreams, Hosts(names), callers(settings.callers, parts.secrets))
 
 
@@ -181,9 +183,8 @@ def transport(
 ) -> Transport:
     """The one that was made with the same settings before, else a new one."""
     key = (name, url, timeout, tls, egress)
-    parts.wanted.add(key)
-    if key not in parts.transports:
-        parts.transports[key] = Transport(
+    if key not in parts.building:
+        parts.building[key] = parts.transports.get(key) or Transport(
             url,
             timeout=timeout,
             tls=tls,
@@ -193,7 +194,7 @@ def transport(
             alarms=parts.alarms,
             loop=parts.loop,
         )
-    return parts.transports[key]
+    return parts.building[key]
 
 
 def receivers(settings: Settings, parts: Parts) -> dict[bytes, Handler]:

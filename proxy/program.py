@@ -76,8 +76,9 @@ class Program:
             store=self._store,
         )
         self._noise = noise()
-        self.gateway = Gateway(app.snapshot(settings, self.parts, {}), self.events, clock.now)
+        self.gateway = Gateway(app.snapshot(settings, self.parts), self.events, clock.now)
         self._hooks = WebhookServer(app.receivers(settings, self.parts), self.events)
+        self.parts.transports = self.parts.building
         self._listeners: dict[str, Listener] = {}
         self._ticking: asyncio.Task[None] | None = None
         self._stamp = _stamp(settings.path)
@@ -103,7 +104,7 @@ class Program:
                 await self._listen(f"upstream {one.name}", one.listen, direct, PROXY, self.gateway.refuse)
         await self._listen("webhooks", listen.webhooks, self._hooks, WEBHOOKS, self._hooks.refuse)
         self.bound["admin"] = await self._admin.start(listen.admin)
-        self._use(self.settings)
+        self._warn()
         self._ticking = self.parts.loop.create_task(self._tick())
 
     async def stop(self) -> None:
@@ -143,20 +144,21 @@ class Program:
     def _use(self, settings: Settings) -> None:
         """Builds all anew beside what serves, and swaps."""
         parts = self.parts
-        before = parts.transports
-        parts.transports = dict(before)
-        wanted: set[tuple[object, ...]] = set()
-        parts.wanted = wanted
-        snapshot = app.snapshot(settings, parts, self.bound)
+        parts.building = {}
+        snapshot = app.snapshot(settings, parts)
         receivers = app.receivers(settings, parts)
         self.settings, self.gateway.snapshot, self._hooks.receivers = settings, snapshot, receivers
         self.loaded = parts.clock.wall()
         self._logs.adopt(settings.log)
-        for line in settings.unsafe:
-            self.events.warned(line)
-        for key in parts.transports.keys() - wanted:
-            parts.transports.pop(key).retire()
+        self._warn()
+        for key in parts.transports.keys() - parts.building.keys():
+            parts.transports[key].retire()
+        parts.transports = parts.building
         parts.registry.keep_only(settings.upstreams, parts.clock.now(), settings.shutdown_grace)
+
+    def _warn(self) -> None:
+        for line in self.settings.unsafe:
+            self.events.warned(line)
 
     def _gauges(self) -> Iterable[Gauge]:
         return self._overview.gauges()
