@@ -19,7 +19,7 @@ from proxy.edges.http1.service import Refuse, Service
 from proxy.edges.sockets import listening_socket
 from proxy.model import Call
 from proxy.pipeline import Handler
-from proxy.timing import Alarms, Clock
+from proxy.timing import LEAST, Alarms, Clock
 from proxy.units import Bytes, Seconds
 
 _uvloop: ModuleType | None
@@ -129,7 +129,7 @@ class Listener:
         self.drain()
         if self._accepting is not None:
             await asyncio.wait({self._accepting})
-        timer = loop.call_at(until, self._cut)
+        timer = loop.call_at(until + LEAST, self._cut)  # uvloop rounds to a millisecond: never early
         while self._service.connections:
             self._waiter = loop.create_future()
             await self._waiter
