@@ -125,11 +125,11 @@ class ServerConnection(asyncio.Protocol):
 
     def _collect(self, data: bytes) -> None:
         seen, raw = len(self._rest), self._rest + data if self._rest else data
-        if self._state == IDLE:
-            self._state, self._since = HEAD, self._service.now()
         try:
             span = find_head(raw, seen, self._service.limits)
             if span is None:
+                if self._state == IDLE:
+                    self._state, self._since = HEAD, self._service.now()
                 self._rest = raw
                 return
             head = self._service.heads.read(raw[span[0] : span[1]])
@@ -139,18 +139,19 @@ class ServerConnection(asyncio.Protocol):
         self._begin(head, raw[span[1] :])
 
     def _begin(self, head: Head, rest: bytes) -> None:
-        self._keep, self._current, self._expecting = head.keep, head.current, head.expects
+        method, target, headers, framing, self._keep = head
+        length, self._expecting, self._current = framing
         self._rest, body = b"", None
-        if head.length == 0:
+        if length == 0:
             self._state, arrived = BUSY, self._hold
         else:
-            self._inbox = inbox = Inbox(self._transport, self._ask if head.expects else None)
-            body = Body(inbox, head.length)
-            if head.length is None:
+            self._inbox = inbox = Inbox(self._transport, self._ask if self._expecting else None)
+            body = Body(inbox, length)
+            if length is None:
                 self._state, self._chunks, arrived = CHUNKED, Chunks(inbox), self._parse
             else:
-                self._state, self._left, arrived = LENGTH, head.length, self._count
-        self._start(self._service.handler, Request(head.method, head.target, head.headers, body, self._call()))
+                self._state, self._left, arrived = LENGTH, length, self._count
+        self._start(self._service.handler, Request(method, target, headers, body, self._call()))
         if rest:
             arrived(rest)
 
