@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from proxy.edges.http1.request_reader import Chunks, Head, find_head
-from proxy.edges.http1.response_writer import BROKEN, OPEN, WHOLE, Writer
+from proxy.edges.http1.response_writer import BROKEN, CUT, OPEN, Writer
 from proxy.edges.http1.service import Service, host_of
 from proxy.edges.http1.wire import HIGH_WATER, Inbox, reset
 from proxy.errors import ClientGone, Refusal
@@ -223,13 +223,15 @@ class ServerConnection(asyncio.Protocol):
             response = await handler(request)
             keep, self._answered = self._may_keep(), True
             ending = await self._writer.deliver(response, request.method, current=self._current, keep=keep)
-            if ending in {OPEN, WHOLE}:
-                self._keep = ending == OPEN
-                await self._finish()
-            elif ending == BROKEN:
+            self._keep = ending == OPEN
+            if ending == BROKEN:
                 self._close()
+            elif ending == CUT or (
+                self._keep and self._writer.writable is not None and not await self._writer.drained()
+            ):
+                self._cut_off()  # one who pipelines and reads nothing fills no memory
             else:
-                self._cut_off()
+                self._finish()
         except Exception as error:  # noqa: BLE001 - handlers answer every error, bodies break with ours: this is a bug
             self._service.bug("http1", error)
             self._cut_off()
@@ -247,9 +249,7 @@ class ServerConnection(asyncio.Protocol):
             return self._left <= READ_AWAY and not self._expecting
         return self._state == BUSY
 
-    async def _finish(self) -> None:
-        if self._keep and not await self._writer.drained():  # one who pipelines and reads nothing fills no memory
-            return self._cut_off()
+    def _finish(self) -> None:
         self._task = self._inbox = self._chunks = None
         if self._transport.is_closing():
             return None
