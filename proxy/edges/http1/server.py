@@ -221,14 +221,12 @@ class ServerConnection(asyncio.Protocol):
         task = self._task
         try:
             response = await handler(request)
-            keep, self._answered = self._may_keep(), True
-            ending = await self._writer.deliver(response, request.method, current=self._current, keep=keep)
+            keep, self._answered, writer = self._may_keep(), True, self._writer
+            ending = await writer.deliver(response, request.method, current=self._current, keep=keep)
             self._keep = ending == OPEN
             if ending == BROKEN:
                 self._close()
-            elif ending == CUT or (
-                self._keep and self._writer.writable is not None and not await self._writer.drained()
-            ):
+            elif ending == CUT or (self._keep and writer.writable is not None and not await writer.drained()):
                 self._cut_off()  # one who pipelines and reads nothing fills no memory
             else:
                 self._finish()
