@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from proxy import integrations
@@ -43,6 +44,9 @@ from proxy.upstream import Registry, Snapshot, TimeoutSettings, TlsSettings, Ups
 from proxy.webhooks.forward import Forward
 from proxy.webhooks.intake import Intake
 from proxy.webhooks.receive import Receiver, Surroundings
+
+if TYPE_CHECKING:
+    from proxy.rules.classify import Classifier
 
 ANYWHERE = EgressSettings(allow=("0.0.0.0/0", "::/0"))  # the operator's own application; metadata services stay denied
 
@@ -128,9 +132,28 @@ def stages_for(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -
     # fresh credentials on every attempt
     stages.append(authenticate_of(settings, parts))
     # reads the answer once; all others read only its verdict
-    injects = bool(credential_of(settings))
-    stages.append(JudgeStage(name, settings.retry.statuses, injects=injects, clock=clock, events=events))
+    stages.append(
+        JudgeStage(
+            name,
+            settings.retry.statuses,
+            injects=bool(credential_of(settings)),
+            clock=clock,
+            events=events,
+            secrets=settings.secret_names,
+            classifier=classifier_of(settings),
+            idle=timeout.idle,
+        )
+    )
     return stages
+
+
+def classifier_of(settings: UpstreamSettings) -> Classifier | None:
+    """The integration's rules on what answers mean."""
+    if not settings.classify:
+        return None
+    from proxy.rules.classify import Classifier  # noqa: PLC0415 - what reads XML is not loaded where nobody needs it
+
+    return Classifier(settings.classify)
 
 
 def authenticate_of(settings: UpstreamSettings, parts: Parts) -> AuthenticateStage:

@@ -7,11 +7,10 @@ body moves. Until then the alarm leaves room for the connection, whose own limit
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 from proxy.errors import Refusal, StaleConnection, UpstreamFailure
 from proxy.events import Events
-from proxy.model import Request, Response
+from proxy.model import Progress, Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.outcome import attempt_outcome
 from proxy.timing import Alarm, Alarms, Clock
@@ -59,11 +58,11 @@ class AttemptTimeoutStage:
         self._ended(self._upstream, attempt_outcome(response.status), self._now() - now)
         return response
 
-    def _progress(self, alarm: Alarm, deadline: float) -> Callable[[], None]:
+    def _progress(self, alarm: Alarm, deadline: float) -> Progress:
         now, first_byte = self._now, self._first_byte
 
-        def moved() -> None:  # holds no call: the call holds it
-            alarm.move(min(now() + first_byte, deadline))
+        def moved(limit: float | None = None, /) -> None:  # holds no call: the call holds it
+            alarm.move(min(now() + (first_byte if limit is None else limit), deadline))
 
         return moved
 
