@@ -34,6 +34,7 @@ from proxy.stages.capture import CaptureStage
 from proxy.stages.concurrency import ConcurrencyStage
 from proxy.stages.cooldown import CooldownStage
 from proxy.stages.deadline import DeadlineStage
+from proxy.stages.form_fields import FormFieldsStage
 from proxy.stages.judge import JudgeStage
 from proxy.stages.observe import ObserveStage
 from proxy.stages.rate_limit import RateLimitStage
@@ -129,6 +130,11 @@ def stages_for(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -
     )
     if store:  # each attempt on its own, before secrets are added
         stages.append(CaptureStage(name, settings.debug, store, clock=clock))
+    fields = [field.removeprefix("form:") for field in settings.strip if field.startswith("form:")]
+    if fields:  # credentials that an SDK puts into its forms
+        stages.append(
+            FormFieldsStage(fields, idle=timeout.idle, whole=settings.body.replay, clock=clock, alarms=parts.alarms)
+        )
     # fresh credentials on every attempt
     stages.append(authenticate_of(settings, parts))
     # reads the answer once; all others read only its verdict

@@ -74,13 +74,14 @@ class Heard(Events):
 
 
 class Attempts:
-    """`inner` stages stand between retry and the attempt's timeout. Without a word, dice show one half."""
+    """`inner` stages stand before the attempt's timeout, `innermost` behind it. Without a word, dice show one half."""
 
     def __init__(
         self,
         *script: Line,
         settings: RetrySettings | None = None,
         inner: Sequence[Stage] = (),
+        innermost: Sequence[Stage] = (),
         allows: Callable[[float], bool] | None = None,
         safe: Callable[[Request], bool] | None = None,
         renew: Callable[[], bool] | None = None,
@@ -124,7 +125,7 @@ class Attempts:
             idle=idle,
         )
         self.judge = onion([judge], self.provider)
-        self.handler = onion([retry, *inner, timeout, judge], self.provider)
+        self.handler = onion([retry, *inner, timeout, *innermost, judge], self.provider)
 
     async def __call__(self, method: str = "GET", headers: Headers = (), body: Body | None = None) -> Response:
         return await self.handler(Request(method, b"/v1/charges", headers, body, self.call))
