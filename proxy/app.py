@@ -128,13 +128,13 @@ def stages_for(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -
             events=events,
         )
     )
-    if store:  # each attempt on its own, before secrets are added
-        stages.append(CaptureStage(name, settings.debug, store, clock=clock))
     fields = [field.removeprefix("form:") for field in settings.strip if field.startswith("form:")]
     if fields:  # credentials that an SDK puts into its forms
         stages.append(
             FormFieldsStage(fields, idle=timeout.idle, whole=settings.body.replay, clock=clock, alarms=parts.alarms)
         )
+    if store:  # each attempt on its own, before secrets are added
+        stages.append(CaptureStage(name, settings.debug, store, clock=clock, hosts=hosts_of(settings)))
     # fresh credentials on every attempt
     stages.append(authenticate_of(settings, parts))
     # reads the answer once; all others read only its verdict
@@ -151,6 +151,12 @@ def stages_for(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -
         )
     )
     return stages
+
+
+def hosts_of(settings: UpstreamSettings) -> dict[str | None, bytes]:
+    """What calls name in `Host`, by further host of the provider; nothing in `mode: mock`, where they go nowhere."""
+    urls = {None: settings.url} | {name: origin.url for name, origin in settings.origins.items()}
+    return {} if settings.mode == "mock" else {name: urlsplit(url).netloc.encode() for name, url in urls.items()}
 
 
 def classifier_of(settings: UpstreamSettings) -> Classifier | None:
