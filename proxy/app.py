@@ -24,6 +24,8 @@ from proxy.pipeline import Handler, Stage, onion
 from proxy.rules.callers import Callers, Hosts, Token
 from proxy.rules.credentials import Credential, InjectSettings
 from proxy.rules.egress import EgressSettings
+from proxy.rules.fallback import Answers
+from proxy.rules.faults import Faults
 from proxy.rules.safe_operations import safe_operations
 from proxy.rules.scope import Scope, fence, first_match
 from proxy.stages.admission import AdmissionStage
@@ -34,6 +36,8 @@ from proxy.stages.capture import CaptureStage
 from proxy.stages.concurrency import ConcurrencyStage
 from proxy.stages.cooldown import CooldownStage
 from proxy.stages.deadline import DeadlineStage
+from proxy.stages.fallback import FallbackStage
+from proxy.stages.faults import FaultsStage
 from proxy.stages.form_fields import FormFieldsStage
 from proxy.stages.judge import JudgeStage
 from proxy.stages.observe import ObserveStage
@@ -66,6 +70,8 @@ class Parts:
     resolver: Resolver
     intake: Intake
     store: DebugStore | None = None
+    answers: Answers = field(default_factory=Answers)
+    faults: dict[str, Faults] = field(default_factory=dict)  # by upstream, asked for while it runs
     registry: Registry = field(default_factory=Registry)
     transports: dict[tuple[object, ...], Transport] = field(default_factory=dict)
     building: dict[tuple[object, ...], Transport] = field(default_factory=dict)  # those of the snapshot being made
@@ -99,6 +105,9 @@ def stages_for(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -
         stages.append(SampleStage(settings.debug.sample, parts.dice))
     # sees the final answer and the whole time, whatever happens inside
     stages.append(ObserveStage(name, clock=clock, events=events, id_headers=settings.request_id))
+    if settings.fallback:  # knows what all others came to
+        place = f"{name} {settings.url}"
+        stages.append(FallbackStage(place, settings.fallback, parts.answers, clock=clock))
     # what is refused must not use up anything
     stages.append(AdmissionStage(scope_of(settings), settings.body))
     # bounds all waits and attempts together
@@ -150,7 +159,15 @@ def stages_for(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -
             idle=timeout.idle,
         )
     )
+    faults = faults_of(settings, parts)
+    if faults:  # where the transport would be, so that all others take them for real
+        stages.append(FaultsStage(faults, clock=clock, dice=parts.dice))
     return stages
+
+
+def faults_of(settings: UpstreamSettings, parts: Parts) -> Faults:
+    """Those that were asked for while it runs, else the configuration's."""
+    return parts.faults.get(settings.name) or Faults(settings.faults or ())
 
 
 def hosts_of(settings: UpstreamSettings) -> dict[str | None, bytes]:

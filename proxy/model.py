@@ -204,6 +204,7 @@ class Call:
     waited: float = 0.0  # seconds spent waiting: backoff, told waits, cooldown, rate, place
     told_to_wait: bool = False  # an answer asked this call to wait, which it has sat out by the time it is repeated
     provider_id: str | None = None  # the provider's own id of the last answer
+    fault: bool = False  # the last attempt met a fault that was asked for
     sampled: bool = False  # the debug log keeps this call
     # the transport says: the request's head was sent, or its body moved; with seconds: so long is the next silence
     progress: Progress = _unwatched
