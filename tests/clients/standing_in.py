@@ -1,6 +1,7 @@
 """What the tests of all libraries share: a library, its provider's answers, and how long a refusal may take."""
 
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ SECRETS = {
     "SLACK_BOT_TOKEN": "made-up-slack",
     "SOAP_PASSWORD": "made-up-soap",
     "SOAP_USERNAME": "made-up-soap-user",
-    "STRIPE_SECRET_KEY": "made-up-stripe",
+    "STRIPE_SECRET_KEY": "sk_test_made_up",
     "TWILIO_ACCOUNT_SID": "AC" + "1" * 32,
     "TWILIO_AUTH_TOKEN": "made-up-twilio",
 }
@@ -84,3 +85,9 @@ def paged(pages: Mapping[bytes, Callable[[Seen], bytes]]) -> Callable[[Seen], by
         return said({"error": {"message": f"no page for {seen.target!r}"}}, 404)
 
     return answer
+
+
+def free_port() -> int:
+    """A port of loopback on which nobody listens at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return int(one.getsockname()[1])

@@ -50,7 +50,7 @@ const LIBRARIES = {
   },
   async octokit() {
     const { Octokit } = await import("octokit");
-    const client = new Octokit({ auth: "x", baseUrl: base, log: { debug() {}, info() {}, warn() {}, error() {} } });
+    const client = new Octokit({ auth: "x", baseUrl: base, retry: { enabled: false }, log: { debug() {}, info() {}, warn() {}, error() {} } });
     return {
       call: async () => (await client.rest.repos.get({ owner: "octo", repo: "hello" })).data.full_name,
       pages: async () => (await client.paginate("GET /users")).map((user) => user.login),
