@@ -85,6 +85,12 @@ def test_faults(version, code, outcome, told):
     assert (found.outcome, found.code) == (outcome, told[version is SOAP12])
 
 
+def test_a_service_that_wants_less_is_not_broken_whatever_fault_it_sends():
+    headers = ((b"Content-Type", SOAP11.media_type.encode()),)
+    found = classifier("soap").find(429, headers, fault(Fault("Server", "slower"), SOAP11, "urn:x"), EPOCH)
+    assert found.outcome == "rate_limited"
+
+
 @pytest.mark.parametrize(
     ("name", "line", "form", "outcome", "code"),
     [
