@@ -26,6 +26,7 @@ from proxy.rules.credentials import Credential, InjectSettings
 from proxy.rules.egress import EgressSettings
 from proxy.rules.fallback import Answers
 from proxy.rules.faults import Faults
+from proxy.rules.limits import Limits
 from proxy.rules.safe_operations import safe_operations
 from proxy.rules.scope import Scope, fence, first_match
 from proxy.stages.admission import AdmissionStage
@@ -156,6 +157,7 @@ def stages_for(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -
             events=events,
             secrets=settings.secret_names,
             classifier=classifier_of(settings),
+            limits=Limits(settings.limits) or None,
             idle=timeout.idle,
         )
     )

@@ -21,6 +21,7 @@ from proxy.rules.egress import EgressSettings
 from proxy.rules.fallback import FallbackSettings
 from proxy.rules.faults import FaultSettings
 from proxy.rules.headers import Address
+from proxy.rules.limits import LimitSettings
 from proxy.rules.rate_limit import Gcra, RateLimitSettings
 from proxy.rules.redaction import DebugSettings
 from proxy.rules.retry import Budget, RetrySettings
@@ -92,6 +93,7 @@ class UpstreamSettings:
     headers: Mapping[str, str] = field(default_factory=dict)  # set when the application did not send them
     strip: tuple[str, ...] = ()  # further request headers to take off, and `form:NAME`
     path_params: Mapping[str, PathParam] = field(default_factory=dict)
+    limits: tuple[LimitSettings, ...] = ()
     request_id: tuple[str, ...] = ()  # response headers that hold the provider's id of a call
     safe: tuple[
         str | Mapping[str, str], ...

@@ -19,6 +19,7 @@ from proxy.config.tree import Node, Source, deep, entries, laid_over, text, with
 from proxy.errors import CODES
 from proxy.rules.answer import NativeSettings, NativeShape
 from proxy.rules.credentials import PathParam
+from proxy.rules.limits import LimitSettings
 from proxy.upstream import Origin
 
 _PROVIDERS = Path(__file__).parent.parent / "webhooks" / "providers.yaml"
@@ -96,7 +97,7 @@ class Manifest:
     headers: Mapping[str, str] = field(default_factory=dict)
     path_params: Mapping[str, PathParam] = field(default_factory=dict)
     request_id: tuple[str, ...] = ()
-    limits: tuple[object, ...] = ()
+    limits: tuple[LimitSettings, ...] = ()
     classify: Mapping[str, object] | None = None
     safe: tuple[str | Mapping[str, str], ...] = ()
     rewrite: Mapping[str, object] | None = None

@@ -21,7 +21,7 @@ from proxy.rules.credentials import ApiKeyAuth, BasicAuth, Template
 from proxy.upstream import UpstreamSettings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_BROUGHT = ("origins", "headers", "strip", "path_params", "request_id", "safe", "native", "classify")
+_BROUGHT = ("origins", "headers", "strip", "path_params", "request_id", "limits", "safe", "native", "classify")
 _NO_KEYS = frozenset({"name", "used", *_BROUGHT})
 FIELDS: Shape = {
     **{name: field for name, field in shape(UpstreamSettings).items() if name not in _NO_KEYS},

@@ -16,12 +16,14 @@ from proxy.events import Events
 from proxy.model import FINE, Headers, Repeat, Request, Response, Stream, Verdict, Whole
 from proxy.pipeline import Handler
 from proxy.rules.finding import SILENT, Finding
+from proxy.rules.limits import longest
 from proxy.rules.outcome import plain_verdicts, verdict_for, verdict_of
 from proxy.rules.retry_after import Told, told_wait
 from proxy.timing import Clock
 
 if TYPE_CHECKING:
     from proxy.rules.classify import Classifier
+    from proxy.rules.limits import Limits
 
 _SHOULD_RETRY = frozenset({b"x-should-retry", b"stripe-should-retry"})
 
@@ -29,8 +31,8 @@ _SHOULD_RETRY = frozenset({b"x-should-retry", b"stripe-should-retry"})
 class JudgeStage:
     """`statuses`: worth another attempt. `injects`: a 401 is about a credential of ours, made of `secrets`.
 
-    `classifier`: the integration's rules, None where it has none. `idle`: seconds for which a head is held back at
-    most, as long as pieces of its body come; 0: no limit.
+    `classifier`, `limits`: the integration's rules and rate limits, None where it has none. `idle`: seconds for which a
+    head is held back at most, as long as pieces of its body come; 0: no limit.
     """
 
     def __init__(  # noqa: PLR0913 - what a verdict depends on, and who hears of it
@@ -43,6 +45,7 @@ class JudgeStage:
         events: Events,
         secrets: Sequence[str] = (),
         classifier: Classifier | None = None,
+        limits: Limits | None = None,
         idle: float = 0.0,
     ) -> None:
         self._upstream = upstream
@@ -51,6 +54,7 @@ class JudgeStage:
         self._secrets = secrets
         self._plain = plain_verdicts(statuses, injects=injects)
         self._classifier = classifier
+        self._limits = limits
         self._idle = idle or math.inf
         self._clock = clock
         self._events = events
@@ -62,6 +66,8 @@ class JudgeStage:
             finding = await self._found(self._classifier, request, response)
         if response.status < 400 and finding is SILENT:
             response.verdict = self._plain.get(response.status, FINE)
+            if self._limits is not None:
+                self._look_ahead(self._limits, request, response)
         else:
             response.verdict = self._judged(request, response, finding)
         return response
@@ -98,6 +104,13 @@ class JudgeStage:
         response.body = Whole(content)
         return content
 
+    def _look_ahead(self, limits: Limits, request: Request, response: Response) -> None:
+        """A limit that this answer used up holds the next requests, before one of them is refused."""
+        told = limits.spent(response.headers, self._clock.wall())
+        if told.seconds:
+            response.verdict = replace(response.verdict, told=told.seconds, cools=True)
+            request.call.decide(self._clock.now(), "judge", f"a limit is used up for {told.seconds:g} s")
+
     def _judged(self, request: Request, response: Response, finding: Finding) -> Verdict:
         told = self._told(response, finding)
         verdict = self._verdict(response.status, told, finding)
@@ -114,12 +127,13 @@ class JudgeStage:
 
     def _told(self, response: Response, finding: Finding) -> Told:
         """The longest wait that headers and the rules' own place ask for."""
-        limits_speak = finding.outcome == "rate_limited"
-        told = told_wait(response.status, response.headers, self._clock.wall(), limits_speak=limits_speak)
-        if finding is SILENT:
-            return told
-        waits = [one.seconds for one in (told, finding.told) if one.seconds is not None]
-        return Told(max(waits, default=None), told.unreadable + finding.told.unreadable)
+        headers, wall = response.headers, self._clock.wall()
+        limited = finding.outcome == "rate_limited"
+        told = told_wait(response.status, headers, wall, limits_speak=limited)
+        waits = [told, finding.told]
+        if self._limits is not None and told.seconds is None and (limited or response.status == 429):
+            waits.append(self._limits.spent(headers, wall))
+        return longest(waits)
 
     def _verdict(self, status: int, told: Told, finding: Finding) -> Verdict:
         if finding.outcome is not None:

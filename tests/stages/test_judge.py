@@ -6,6 +6,7 @@ import pytest
 
 from proxy.model import FINE, Call, Evidence, Headers, Repeat, Request, Verdict
 from proxy.pipeline import onion
+from proxy.rules.limits import Limits, LimitSettings
 from proxy.rules.retry import RetrySettings
 from proxy.stages.judge import JudgeStage
 from tests.support.attempts import Heard
@@ -13,7 +14,9 @@ from tests.support.provider import EPOCH, Provider, answer, clock
 
 
 class Judged:
-    def __init__(self, status: int, *headers: tuple[bytes, bytes], injects: bool = False) -> None:
+    def __init__(
+        self, status: int, *headers: tuple[bytes, bytes], injects: bool = False, limits: Limits | None = None
+    ) -> None:
         self.heard = Heard()
         self.call = Call("id", 0.0, decisions=[])
         loop = asyncio.get_running_loop()
@@ -24,6 +27,7 @@ class Judged:
             clock=clock(loop),
             events=self.heard,
             secrets=["api_key"],
+            limits=limits,
         )
         self._handler = onion([stage], Provider(loop, [answer(status, headers=headers)]))
 
@@ -101,3 +105,22 @@ async def test_the_debug_log_is_told_what_an_answer_was_taken_for():
     judged = Judged(429, (b"Retry-After", b"2.5"))
     await judged.verdict()
     assert judged.call.decisions == [(0.0, "judge", "429 is rate_limited, told to wait 2.5 s")]
+
+
+HOURLY = Limits([LimitSettings(remaining="X-Left", reset="X-Reset", format="delta")])
+
+
+async def test_a_limit_that_a_success_used_up_holds_the_next_requests():
+    verdict = await Judged(200, (b"X-Left", b"0"), (b"X-Reset", b"30"), limits=HOURLY).verdict()
+    assert (verdict.outcome, verdict.told, verdict.cools, verdict.repeat) == ("ok", 30.0, True, Repeat.NEVER)
+
+
+async def test_a_limit_that_is_not_used_up_holds_nobody():
+    assert await Judged(200, (b"X-Left", b"1"), (b"X-Reset", b"30"), limits=HOURLY).verdict() is FINE
+
+
+async def test_a_429_without_a_told_wait_waits_for_the_preset_s_limit():
+    spent = ((b"X-Left", b"0"), (b"X-Reset", b"30"))
+    assert (await Judged(429, *spent, limits=HOURLY).verdict()).told == 30.0
+    assert (await Judged(429, *spent, (b"Retry-After", b"2"), limits=HOURLY).verdict()).told == 2.0
+    assert (await Judged(503, *spent, limits=HOURLY).verdict()).told is None
