@@ -7,24 +7,25 @@ transports whose settings did not change, and fakes live on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from os import urandom
 from urllib.parse import urlsplit
 
 from proxy import integrations
 from proxy.config.schema import CallerSettings, DeliverSettings, Settings, WebhookSettings
 from proxy.edges.debug_store import DebugStore
 from proxy.edges.http1.pool import Resolver, Transport
+from proxy.edges.oauth2 import Tokens, Tools
 from proxy.edges.secret_sources import Secrets
 from proxy.events import Events
-from proxy.model import Request
 from proxy.pipeline import Handler, Stage, onion
+from proxy.rules.auth_settings import OAuth2Auth
 from proxy.rules.callers import Callers, Hosts, Token
 from proxy.rules.credentials import Credential, InjectSettings
 from proxy.rules.egress import EgressSettings
 from proxy.rules.safe_operations import safe_operations
-from proxy.rules.scope import Scope, fence, first_match
+from proxy.rules.signers import signer_of
 from proxy.stages.admission import AdmissionStage
 from proxy.stages.attempt_timeout import AttemptTimeoutStage
 from proxy.stages.authenticate import AuthenticateStage
@@ -38,8 +39,21 @@ from proxy.stages.observe import ObserveStage
 from proxy.stages.rate_limit import RateLimitStage
 from proxy.stages.retry import RetryStage
 from proxy.stages.sample import SampleStage
+from proxy.stages.sign import SignStage
+from proxy.stages.token import TokenStage
 from proxy.timing import Alarms, Clock, Dice, Waits
-from proxy.upstream import Registry, Snapshot, TimeoutSettings, TlsSettings, Upstream, UpstreamSettings, UpstreamState
+from proxy.upstream import (
+    Registry,
+    Snapshot,
+    TimeoutSettings,
+    TlsSettings,
+    Upstream,
+    UpstreamSettings,
+    UpstreamState,
+    key_of,
+    places_of,
+    scope_of,
+)
 from proxy.webhooks.forward import Forward
 from proxy.webhooks.intake import Intake
 from proxy.webhooks.receive import Receiver, Surroundings
@@ -61,6 +75,7 @@ class Parts:
     resolver: Resolver
     intake: Intake
     store: DebugStore | None = None
+    tokens: dict[str, Tokens] = field(default_factory=dict)  # by upstream
     registry: Registry = field(default_factory=Registry)
     transports: dict[tuple[object, ...], Transport] = field(default_factory=dict)
     building: dict[tuple[object, ...], Transport] = field(default_factory=dict)  # those of the snapshot being made
@@ -108,6 +123,9 @@ def stages_for(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -
     )
     if settings.breaker:  # after cooldown: a call that waited must not use a verdict from before its wait
         stages.append(BreakerStage(name, state.breaker, clock.now, events))
+    tokens = tokens_of(settings, parts)
+    if tokens:  # before a place is taken or a rate used up
+        stages.append(TokenStage(tokens))
     if settings.rate_limit and state.limiter:  # a retry costs quota just as a first attempt does
         stages.append(RateLimitStage(name, settings.rate_limit, state.limiter, clock=clock, waits=waits, events=events))
     # a place is held only while an attempt is in flight
@@ -126,27 +144,33 @@ def stages_for(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -
     if store:  # each attempt on its own, before secrets are added
         stages.append(CaptureStage(name, settings.debug, store, clock=clock))
     # fresh credentials on every attempt
-    stages.append(authenticate_of(settings, parts))
+    stages += credentials_of(settings, parts)
     # reads the answer once; all others read only its verdict
     injects = bool(credential_of(settings))
     stages.append(JudgeStage(name, settings.retry.statuses, injects=injects, clock=clock, events=events))
     return stages
 
 
-def authenticate_of(settings: UpstreamSettings, parts: Parts) -> AuthenticateStage:
-    """Credentials and the preset's headers, kept away from hosts that must not see them."""
-    return AuthenticateStage(
+def credentials_of(settings: UpstreamSettings, parts: Parts) -> list[Stage]:
+    """Credentials and the preset's headers, kept away from hosts that must not see them; signatures after all else."""
+    authenticate = AuthenticateStage(
         credential_of(settings),
-        parts.secrets,
+        tokens_of(settings, parts) or parts.secrets,
         strip=[field for field in settings.strip if not field.startswith("form:")],
         headers=settings.headers,
         withheld=frozenset(name for name, origin in settings.origins.items() if not origin.inject),
     )
+    signer = signer_of(settings.auth) if settings.mode != "mock" else None
+    if signer is None:
+        return [authenticate]
+    places = places_of(settings)
+    return [authenticate, SignStage(signer, parts.secrets, places, wall=parts.clock.wall, noise=urandom)]
 
 
 def retry_of(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -> RetryStage:
     """The loop over attempts; it also gives a stale connection its second try, so it is never left out."""
-    names = settings.secret_names
+    names, tokens = settings.secret_names, tokens_of(settings, parts)
+    read_again = partial(parts.secrets.renew, names) if names else None
     return RetryStage(
         settings.name,
         settings.retry,
@@ -159,8 +183,26 @@ def retry_of(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -> 
         alarms=parts.alarms,
         dice=parts.dice,
         events=parts.events,
-        renew=partial(parts.secrets.renew, names) if names else None,
+        renew=tokens.renew if tokens else read_again and (lambda _call: read_again()),
     )
+
+
+def tokens_of(settings: UpstreamSettings, parts: Parts) -> Tokens | None:
+    """The access tokens of an upstream with `oauth2`; those of before, where the settings are the same."""
+    auth = settings.auth
+    if not isinstance(auth, OAuth2Auth) or settings.mode == "mock":
+        return None
+    tls = TlsSettings(ca=settings.tls.ca, min_version=settings.tls.min_version)
+    url, mark, query = auth.token_url.partition("?")
+    post = transport(parts, f"{settings.name} token", url, settings.timeout, tls, settings.egress)
+    known = parts.tokens.get(settings.name)
+    if known is None or known.settings != auth:
+        tools = Tools(
+            parts.loop, parts.clock, parts.alarms, parts.events, parts.secrets.learn, lambda: urandom(16).hex()
+        )
+        known = parts.tokens[settings.name] = Tokens(settings.name, auth, parts.secrets, tools)
+    known.endpoint = lambda request: post(request.with_headers(request.headers, (mark + query).encode()))
+    return known
 
 
 def core(settings: UpstreamSettings, parts: Parts) -> Handler:
@@ -225,24 +267,6 @@ def credential_of(settings: UpstreamSettings) -> Credential:
     if settings.mode == "mock":
         return Credential(InjectSettings(), None)
     return Credential(settings.inject, settings.auth, settings.path_params)
-
-
-def scope_of(settings: UpstreamSettings) -> Callable[[Request], None] | None:
-    """Refuses what is out of scope, and dot segments where the url has a path of its own; None: nothing to refuse."""
-    if settings.scope is not None:
-        scope = Scope(settings.scope)
-        return lambda request: scope.check(request.method, request.place, request.call.notes)
-    if urlsplit(settings.url).path.strip("/"):
-        return lambda request: fence(request.target)
-    return None
-
-
-def key_of(settings: UpstreamSettings) -> Callable[[Request], bytes]:
-    """Which part of the upstream a told wait holds."""
-    if settings.cooldown.scope != "path":
-        return lambda _request: b""
-    find = first_match(settings.used)
-    return lambda request: find(request.method, request.place)
 
 
 def callers(settings: CallerSettings | None, secrets: Secrets) -> Callers:

@@ -200,6 +200,7 @@ class Call:
     waited: float = 0.0  # seconds spent waiting: backoff, told waits, cooldown, rate, place
     told_to_wait: bool = False  # an answer asked this call to wait, which it has sat out by the time it is repeated
     provider_id: str | None = None  # the provider's own id of the last answer
+    token: int = 0  # which access token the last attempt carried, counted from 1; below 0: it was refused
     sampled: bool = False  # the debug log keeps this call
     progress: Callable[[], None] = _unwatched  # the transport says: the request's head was sent, or its body moved
     notes: dict[bytes, bytes] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from proxy.config.tree import Node, Source, deep, entries, laid_over, text, with
 from proxy.errors import CODES
 from proxy.rules.answer import NativeSettings, NativeShape
 from proxy.rules.credentials import PathParam
+from proxy.rules.rewriting import RewriteSettings
 from proxy.upstream import Origin
 
 _PROVIDERS = Path(__file__).parent.parent / "webhooks" / "providers.yaml"
@@ -99,7 +100,7 @@ class Manifest:
     limits: tuple[object, ...] = ()
     classify: Mapping[str, object] | None = None
     safe: tuple[str | Mapping[str, str], ...] = ()
-    rewrite: Mapping[str, object] | None = None
+    rewrite: RewriteSettings | None = None
     native: NativeSettings | None = None
     upstream: Node | None = None
     scope: ScopeLists = ScopeLists()

@@ -15,13 +15,14 @@ from proxy.config.complaints import near
 from proxy.config.fill import BAD, Field, Filling, Shape, shape
 from proxy.config.layers import preset_layer, renamed, stacked, with_named_headers, with_names
 from proxy.config.manifest import Manifest, Presets
-from proxy.config.tree import Node, deep, entries, put, text, without
+from proxy.config.tree import Node, deep, entries, text, without
 from proxy.config.upstream_checks import Checks
-from proxy.rules.credentials import ApiKeyAuth, BasicAuth, Template
+from proxy.rules.auth_settings import ApiKeyAuth, secrets_of
+from proxy.rules.credentials import Template
 from proxy.upstream import UpstreamSettings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_BROUGHT = ("origins", "headers", "strip", "path_params", "request_id", "safe", "native", "classify")
+_BROUGHT = ("origins", "headers", "strip", "path_params", "request_id", "safe", "native", "classify", "rewrite")
 _NO_KEYS = frozenset({"name", "used", *_BROUGHT})
 _TREE = Field(Node | None, required=False)
 FIELDS: Shape = {
@@ -31,7 +32,6 @@ FIELDS: Shape = {
     "fallback": _TREE,
 }
 DEFAULTS: Shape = {name: field for name, field in FIELDS.items() if name not in {"url", "integration", "listen"}}
-_AUTH_LATER = frozenset({"oauth2", "aws_sigv4", "ws_security", "hmac"})
 
 
 class Upstreams:
@@ -115,14 +115,10 @@ class Upstreams:
 def secret_names(settings: UpstreamSettings) -> set[str]:
     """The secrets that calls to this upstream need."""
     auth = settings.auth
-    named: set[str] = set()
     templates = [*settings.inject.headers.values(), *settings.inject.query.values()]
     templates += [param.value for param in settings.path_params.values()]
-    if isinstance(auth, BasicAuth):
-        named = {auth.username, auth.password}
-    elif auth is not None:
-        named = {auth.secret}
-        templates += auth.headers.values() if isinstance(auth, ApiKeyAuth) else ()
+    templates += auth.headers.values() if isinstance(auth, ApiKeyAuth) else ()
+    named = set(secrets_of(auth).values())
     return named | {name for template in templates for name in Template(template).names}
 
 
@@ -142,8 +138,4 @@ def _less_later(tree: Node, filling: Filling) -> Node:
         if found is not None and not found.empty and found.content not in ({}, [], "none", "off", "false"):
             filling.complaints.not_yet(found, "none", given=key)
         tree = without(tree, key)
-    kind = deep(tree, "auth", "type")
-    if kind is not None and text(kind) in _AUTH_LATER:
-        filling.complaints.not_yet(kind, "bearer, basic, api_key")
-        return put(tree, None, "auth")
     return tree

@@ -110,13 +110,6 @@ LATER = {
     "capabilities": ("capabilities: {payments: {provider: mock}}", "capabilities"),
     "faults": ("defaults: {faults: [{match: 'POST /x', delay: 2s}]}", "defaults.faults"),
     "fallback": ("upstreams: {a: {url: 'https://a.example', fallback: {status: 200}}}", "upstreams.a.fallback"),
-    **{
-        f"auth of type {kind}": (
-            f"upstreams: {{a: {{url: 'https://a.example', auth: {{type: {kind}, secret: x}}}}}}",
-            "upstreams.a.auth.type",
-        )
-        for kind in ("oauth2", "aws_sigv4", "ws_security", "hmac")
-    },
 }
 
 

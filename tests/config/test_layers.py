@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.config.schema import SecretSource
-from proxy.rules.credentials import ApiKeyAuth, BearerAuth
+from proxy.rules.auth_settings import ApiKeyAuth, BearerAuth
 from tests.support.configuration import complaints, settings
 
 STRIPE = "upstreams:\n  stripe:\n    integration: stripe\n"

@@ -82,7 +82,7 @@ class Attempts:
         inner: Sequence[Stage] = (),
         allows: Callable[[float], bool] | None = None,
         safe: Callable[[Request], bool] | None = None,
-        renew: Callable[[], bool] | None = None,
+        renew: Callable[[Call], bool] | None = None,
         total: float = 60.0,
     ) -> None:
         self.loop = asyncio.get_running_loop()
