@@ -24,6 +24,7 @@ from proxy.rules.auth_settings import OAuth2Auth
 from proxy.rules.callers import Callers, Hosts, Token
 from proxy.rules.credentials import Credential, InjectSettings
 from proxy.rules.egress import EgressSettings
+from proxy.rules.rewriting import Rewriting
 from proxy.rules.safe_operations import safe_operations
 from proxy.rules.signers import signer_of
 from proxy.stages.admission import AdmissionStage
@@ -38,11 +39,13 @@ from proxy.stages.judge import JudgeStage
 from proxy.stages.observe import ObserveStage
 from proxy.stages.rate_limit import RateLimitStage
 from proxy.stages.retry import RetryStage
+from proxy.stages.rewriting import RewritingStage
 from proxy.stages.sample import SampleStage
 from proxy.stages.sign import SignStage
 from proxy.stages.token import TokenStage
 from proxy.timing import Alarms, Clock, Dice, Waits
 from proxy.upstream import (
+    Addresses,
     Registry,
     Snapshot,
     TimeoutSettings,
@@ -109,6 +112,8 @@ def stages_for(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -
         stages.append(SampleStage(settings.debug.sample, parts.dice))
     # sees the final answer and the whole time, whatever happens inside
     stages.append(ObserveStage(name, clock=clock, events=events, id_headers=settings.request_id))
+    if settings.rewrite:  # the final answer's URLs, once per call
+        stages.append(RewritingStage(Rewriting(settings.rewrite), Addresses(settings), alarms=parts.alarms))
     # what is refused must not use up anything
     stages.append(AdmissionStage(scope_of(settings), settings.body))
     # bounds all waits and attempts together
