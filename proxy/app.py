@@ -21,7 +21,7 @@ from proxy.edges.secret_sources import Secrets
 from proxy.events import Events
 from proxy.pipeline import Handler, Stage, onion
 from proxy.rules.auth_settings import OAuth2Auth
-from proxy.rules.callers import Callers, Hosts, Token
+from proxy.rules.callers import Callers, Hosts, Token, host_name
 from proxy.rules.credentials import Credential, InjectSettings
 from proxy.rules.egress import EgressSettings
 from proxy.rules.rewriting import Rewriting
@@ -42,6 +42,7 @@ from proxy.stages.retry import RetryStage
 from proxy.stages.rewriting import RewritingStage
 from proxy.stages.sample import SampleStage
 from proxy.stages.sign import SignStage
+from proxy.stages.strip_form import StripFormStage
 from proxy.stages.token import TokenStage
 from proxy.timing import Alarms, Clock, Dice, Waits
 from proxy.upstream import (
@@ -165,11 +166,14 @@ def credentials_of(settings: UpstreamSettings, parts: Parts) -> list[Stage]:
         headers=settings.headers,
         withheld=frozenset(name for name, origin in settings.origins.items() if not origin.inject),
     )
+    stages: list[Stage] = [authenticate]
+    fields = [field.removeprefix("form:") for field in settings.strip if field.startswith("form:")]
+    if fields and settings.mode != "mock":
+        stages.append(StripFormStage(fields))
     signer = signer_of(settings.auth) if settings.mode != "mock" else None
-    if signer is None:
-        return [authenticate]
-    places = places_of(settings)
-    return [authenticate, SignStage(signer, parts.secrets, places, wall=parts.clock.wall, noise=urandom)]
+    if signer:
+        stages.append(SignStage(signer, parts.secrets, places_of(settings), wall=parts.clock.wall, noise=urandom))
+    return stages
 
 
 def retry_of(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -> RetryStage:
@@ -284,12 +288,6 @@ def callers(settings: CallerSettings | None, secrets: Secrets) -> Callers:
         if secret is not None:
             tokens.append(Token(secret.reveal(), None if token.upstreams is None else frozenset(token.upstreams)))
     return Callers(tokens, settings.networks, restricted=True)
-
-
-def host_name(address: str) -> str | None:
-    """The name that a listener is bound to, None for an IP address or a Unix socket."""
-    host = address.rpartition(":")[0]
-    return None if address.startswith("unix:") or host[:1] == "[" or host.replace(".", "").isdigit() else host
 
 
 def split_url(url: str) -> tuple[str, bytes]:

@@ -260,6 +260,10 @@ class Request:
             fresh=self.fresh,
         )
 
+    def with_body(self, body: Body | None) -> Request:
+        """The same request with another body."""
+        return Request(self.method, self.target, self.headers, body, self.call, origin=self.origin, fresh=self.fresh)
+
     def on_fresh_connection(self) -> Request:
         """The same request, not to be sent on a pooled connection."""
         return Request(self.method, self.target, self.headers, self.body, self.call, origin=self.origin, fresh=True)

@@ -49,17 +49,7 @@ class SignStage:
         if body is not None and content is not None:
             content = content if signed.body is None else signed.body
             body = Body(Whole(content), len(content), keep=len(content))
-        return await call_next(
-            Request(
-                request.method,
-                target,
-                signed.headers,
-                body,
-                request.call,
-                origin=request.origin,
-                fresh=request.fresh,
-            )
-        )
+        return await call_next(request.with_headers(signed.headers, target).with_body(body))
 
     async def _content(self, request: Request, place: Place) -> bytes | None:
         """The whole body, where it is wanted; b"" where there is none."""
@@ -69,16 +59,16 @@ class SignStage:
         wanted = self._signer.wants_body(request.headers, sized=sized, small=small, secure=place.secure)
         if body is None:
             return b""
-        return await _read(body, request) if wanted else None
+        return await whole(body, request) if wanted else None
 
 
-async def _read(body: Body, request: Request) -> bytes:
-    """All of it, and still to be had from its start by another attempt."""
+async def whole(body: Body, request: Request) -> bytes:
+    """All of a body, which is still to be had from its start by another attempt. Raises `Refusal` for a large one."""
     stream = body.open()
     while await stream.read():
         request.call.progress()
         if body.kept is None:
-            raise Refusal("request_too_large", "The body is over body.replay, and must be kept whole to be signed.")
+            raise Refusal("request_too_large", "The body is over body.replay, and must be kept whole to be sent on.")
     return b"".join(body.kept or ())
 
 

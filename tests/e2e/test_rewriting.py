@@ -63,3 +63,13 @@ def test_a_wsdl_of_an_inner_host_leads_back_through_the_proxy(run, provider):
     )
     answer = httpx.get(f"{program.proxy}/inventory/svc?wsdl")
     assert answer.content == wsdl.replace(b"http://inner.corp:8080", f"{program.proxy}/inventory".encode())
+
+
+def test_a_token_in_a_form_does_not_leave(run, provider):
+    upstream = provider()
+    program = run(
+        f"upstreams: {{slack: {{integration: slack, url: '{upstream.url}/api'}}}}\n", SLACK_BOT_TOKEN="xoxb-" + "x" * 20
+    )
+    httpx.post(f"{program.proxy}/slack/chat.postMessage", data={"token": "own", "text": "hi"})
+    [seen] = upstream.requests
+    assert (seen.body, seen.values(b"authorization")) == (b"text=hi", [b"Bearer xoxb-" + b"x" * 20])
