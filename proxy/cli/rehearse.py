@@ -23,7 +23,7 @@ from proxy.gateway import Gateway
 from proxy.model import Call, Headers, Request, Response, Whole
 from proxy.pipeline import Handler, Stage, onion
 from proxy.rules.answer import ErrorSettings
-from proxy.rules.auth_settings import BasicAuth, OAuth2Auth, WsSecurityAuth, fields_of
+from proxy.rules.auth_settings import AwsSigV4Auth, BasicAuth, OAuth2Auth, WsSecurityAuth, fields_of
 from proxy.rules.callers import Callers, Hosts
 from proxy.rules.credentials import Secret
 from proxy.rules.retry import IDEMPOTENT, idempotent, key_of
@@ -132,7 +132,9 @@ def _signed(settings: UpstreamSettings, request: Request) -> list[str]:
         return []
     if isinstance(auth, WsSecurityAuth):
         return ["wsse:Security in the header of the SOAP body"]
-    return [f"{name.decode()}: computed by {auth.type}" for name in fields_of(auth)] if auth else []
+    without_session = isinstance(auth, AwsSigV4Auth) and auth.session_token is None
+    names = [name.decode() for name in fields_of(auth) if not (without_session and name == b"X-Amz-Security-Token")]
+    return [f"{name}: computed by {auth.type}" for name in names] if auth else []
 
 
 def _withheld(settings: UpstreamSettings) -> frozenset[str]:

@@ -25,13 +25,23 @@ def stacked(under: Node | None, over: Node) -> Node:
         return replace(over, content=under.content, plain=False)
     auth = deep(over, "auth")
     if auth is not None:
-        if text(deep(auth, "type")) != text(deep(under, "auth", "type")):
-            under = put(under, None, "auth")
+        under = _less_auth(under, auth)
         for name in entries(deep(under, "inject", "headers")):
             under = put(under, None, "inject", "headers", name) if _folded(name) in filled_by(auth) else under
     if not filled_by(deep(under, "auth")).isdisjoint(map(_folded, entries(deep(over, "inject", "headers")))):
         under = put(under, None, "auth")
     return laid_over(_repeats(under, over), over)
+
+
+def _less_auth(under: Node, auth: Node) -> Node:
+    """Another type takes all of a lower layer's `auth` away, another grant what only the first one needed."""
+    kind, grant = text(deep(auth, "type")), text(deep(auth, "grant"))
+    if kind is not None and kind != text(deep(under, "auth", "type")):
+        return put(under, None, "auth")
+    if grant is not None and grant != text(deep(under, "auth", "grant")):
+        for key in ("client_secret", "refresh_token", "private_key", "audience"):
+            under = put(under, None, "auth", key)
+    return under
 
 
 def _repeats(under: Node, over: Node) -> Node:
