@@ -89,6 +89,14 @@ def init(
     raise typer.Exit(beginning.init(_path(config), wishes))
 
 
+@app.command(epilog="Example: outrigger doctor -c config.yaml")
+def doctor(config: Config = None, *, json: Json = False) -> None:
+    """Check secrets, ports, names, TLS, credentials and the clock, and say what to fix."""
+    from proxy.cli import doctor as examining
+
+    raise typer.Exit(examining.doctor(_path(config), json_output=json))
+
+
 @app.command(
     epilog="Example: outrigger explain stripe; outrigger explain timeout.connect; "
     "outrigger explain stripe POST /v1/customers -H 'Idempotency-Key: order-17'"
