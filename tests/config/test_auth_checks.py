@@ -76,6 +76,20 @@ def test_what_is_wrong_names_the_key_and_says_what_is_allowed(tmp_path, auth, ke
     assert words in str(found)
 
 
+def test_a_token_url_that_is_our_own_listener_is_refused(tmp_path):
+    text = (
+        HEAD + f"{{{OAUTH.replace('https://t.example', 'http://127.0.0.1:8600')}, grant: jwt_bearer, private_key: b}}\n"
+    )
+    [found] = complaints(tmp_path, text)
+    assert (found.key, found.given) == ("upstreams.x.auth.token_url", "an address of our own listeners")
+
+
+def test_tokens_over_plain_http_are_said_aloud(tmp_path):
+    plain = OAUTH.replace("https:", "http:")
+    found = settings(tmp_path, HEAD + f"{{{plain}, grant: jwt_bearer, private_key: b}}\n")
+    assert "upstreams.x asks for tokens over plain http off loopback" in found.unsafe
+
+
 PEM = "-----BEGIN PRIVATE KEY-----\nMIGH\nAg==\n-----END PRIVATE KEY-----\n"
 NOTES = {"PEM": (PEM, True), "PEM with more behind it": (PEM + "x\ny", False), "two lines": ("x\ny", False)}
 
