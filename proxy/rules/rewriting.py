@@ -15,14 +15,14 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from proxy.model import Headers, Request
-from proxy.rules.headers import Address, rewritten
+from proxy.rules.headers import DIGESTS, Address, rewritten
 from proxy.rules.json_pointer import Pointer, parse
 from proxy.rules.json_spans import strings
 from proxy.rules.scope import first_match
 from proxy.rules.xml_spans import Element, attributes, elements, escaped, unescaped
 
 LARGEST = 1 << 20  # bytes of a body that is looked at, compressed or not
-_STALE = frozenset([b"etag", b"content-md5", b"digest", b"content-digest", b"repr-digest", b"content-length"])
+_STALE = DIGESTS | {b"etag", b"content-length", b"content-encoding"}
 _JSON = re.compile(rb"application/(?:[\w.+-]+\+)?json")
 _XML = re.compile(rb"(?:application|text)/(?:[\w.+-]+\+)?xml")
 
@@ -107,8 +107,7 @@ def edited(body: bytes, headers: Headers, editor: Editor, addresses: Sequence[Ad
         return None
     if not spans:
         return None
-    gone = _STALE | {b"content-encoding"}
-    return spliced(plain, spans), tuple(field for field in headers if field[0].lower() not in gone)
+    return spliced(plain, spans), tuple(field for field in headers if field[0].lower() not in _STALE)
 
 
 def spliced(body: bytes, spans: Iterable[Span]) -> bytes:

@@ -16,6 +16,7 @@ from proxy.errors import Refusal
 from proxy.model import Headers
 from proxy.rules.auth_settings import WsSecurityAuth
 from proxy.rules.credentials import Secret
+from proxy.rules.headers import without_digests
 from proxy.rules.signing import Moment, Outgoing, Signed
 from proxy.rules.xml_spans import Element, elements, escaped, prefix
 
@@ -53,7 +54,7 @@ class WsSecurity:
         digest = settings.password_type == "digest"  # noqa: S105 - a word
         token = username_token(user, password, moment, digest=digest)
         try:
-            return Signed(outgoing.headers, with_security(outgoing.body, token))
+            return Signed(without_digests(outgoing.headers), with_security(outgoing.body, token))
         except ValueError:
             raise Refusal("bad_request", _NO_ENVELOPE) from None
 

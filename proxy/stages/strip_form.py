@@ -7,6 +7,7 @@ from collections.abc import Collection
 from proxy.model import Body, Request, Response, Whole
 from proxy.pipeline import Handler
 from proxy.rules.form_fields import is_form, without_fields
+from proxy.rules.headers import without_digests
 from proxy.stages.sign import whole
 
 
@@ -20,5 +21,8 @@ class StripFormStage:
         body = request.body
         if body is None or body.kept is None or not is_form(request.headers):
             return await call_next(request)
-        content = without_fields(await whole(body, request), self._names)
-        return await call_next(request.with_body(Body(Whole(content), len(content), keep=len(content))))
+        form = await whole(body, request)
+        content = without_fields(form, self._names)
+        headers = request.headers if content == form else without_digests(request.headers)
+        changed = Body(Whole(content), len(content), keep=len(content))
+        return await call_next(request.with_headers(headers).with_body(changed))

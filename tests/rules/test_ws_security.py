@@ -88,6 +88,13 @@ def test_an_envelope_without_prefixes():
     assert fromstring(changed)[0].tag == f"{{{SOAP12}}}Header"
 
 
+def test_what_was_said_of_the_bodys_bytes_comes_off():
+    auth = WsSecurityAuth(type="ws_security", username="u", password="p")
+    outgoing = Outgoing("POST", b"/", ((b"Content-MD5", b"x"), (b"A", b"1")), envelope(), PLACE)
+    changed = WsSecurity(auth).sign(outgoing, lambda name: Secret(name, b"v"), Moment(WALL, NONCE))
+    assert changed.headers == ((b"A", b"1"),)
+
+
 NOT_ENVELOPES = {
     "JSON": b'{"a":1}',
     "another root": b"<a/>",
