@@ -147,10 +147,9 @@ def _unzipped(body: bytes) -> bytes | None:
 
 def _json_spans(body: bytes, pointers: Sequence[Pointer], addresses: Sequence[Address]) -> list[Span]:
     spans = []
-    for start, end in strings(body, pointers):
+    for start, end in strings(body, pointers, lambda text: _moved(_bytes(text), addresses) is not None):
         token = body[start:end]
-        before = json.loads(token)
-        after = _moved(before.encode("utf-8", "surrogatepass"), addresses)
+        after = _moved(_bytes(json.loads(token)), addresses)
         if after is not None:
             text = json.dumps(after.decode("utf-8", "surrogatepass"))
             spans.append((start, end, (text.replace("/", "\\/") if b"\\/" in token else text).encode()))
@@ -185,6 +184,10 @@ def _place(body: bytes, element: Element, path: _Xml) -> tuple[int, int] | None:
     content = body[element.inside : element.outside]
     start = element.outside - len(content.lstrip())  # blanks around the text are not part of the address
     return start, max(start, element.inside + len(content.rstrip()))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _moved(value: bytes, addresses: Sequence[Address]) -> bytes | None:

@@ -6,15 +6,17 @@ then what was held and the rest of it go on as they came.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from proxy.errors import Refusal
-from proxy.model import Request, Response, Stream, Whole
+from proxy.model import Headers, Request, Response, Stream, Whole
 from proxy.pipeline import Handler
 from proxy.rules.headers import Address
-from proxy.rules.rewriting import LARGEST, Rewriting, edited
+from proxy.rules.rewriting import LARGEST, Editor, Rewriting, edited
 from proxy.timing import Alarms
 
+AT_ONCE = 64 << 10  # bytes; a larger body is changed in a thread, so that other calls go on
 _NO_BODY = frozenset([204, 206, 304])
 
 
@@ -39,14 +41,22 @@ class RewritingStage:
             return response
         try:
             body = await self._held(request, response)
+            changed = None if body is None else await self._edited(body, response, editor, request.call.base)
         except BaseException as failure:
             response.close(failure if isinstance(failure, Refusal) else None)
             raise
-        changed = None if body is None else edited(body, response.headers, editor, self._addresses(request.call.base))
         if changed is not None:
             content, response.headers = changed
             response.body, response.length, response.until_close = Whole(content), len(content), False
         return response
+
+    async def _edited(
+        self, body: bytes, response: Response, editor: Editor, base: bytes
+    ) -> tuple[bytes, Headers] | None:
+        addresses = self._addresses(base)
+        if len(body) <= AT_ONCE:
+            return edited(body, response.headers, editor, addresses)
+        return await asyncio.to_thread(edited, body, response.headers, editor, addresses)
 
     async def _held(self, request: Request, response: Response) -> bytes | None:
         """The whole body, also put back to be sent; None where it is over the limit, and goes on as it comes."""

@@ -51,3 +51,20 @@ def test_the_places_are_those_that_the_pointer_finds(value, pointer, indent):
     wanted = [one for one in found(value, parse(pointer)) if isinstance(one, str)]
     if "*" not in json.dumps(value):  # a key called * is one key here, and every item there
         assert sorted(texts) == sorted(wanted)
+
+
+@given(
+    st.lists(st.sampled_from(["http://a/b", "http://a", "x", '"http://a/b', "é"]), max_size=5),
+    st.booleans(),
+    st.booleans(),
+)
+def test_a_wanted_text_is_found_at_its_own_place_however_often_it_stands_elsewhere(others, ascii_only, escaped):
+    document = json.dumps({"o": others, "u": "http://a/b", "z": others}, ensure_ascii=ascii_only)
+    encoded = (document.replace("/", "\\/") if escaped else document).encode()
+    [(start, end)] = strings(encoded, [parse("/u")], lambda text: text == "http://a/b")
+    assert encoded[:start].endswith(b'"u": ')
+    assert json.loads(encoded[start:end]) == "http://a/b"
+
+
+def test_what_nobody_wants_is_not_there():
+    assert strings(b'{"u":"x"}', [parse("/u")], lambda text: text == "y") == []

@@ -9,7 +9,7 @@ from proxy.errors import Refusal, UpstreamFailure
 from proxy.model import Call, Request, Response, Whole
 from proxy.rules.headers import Address
 from proxy.rules.rewriting import LARGEST, JsonField, RewriteSettings, Rewriting
-from proxy.stages.rewriting import RewritingStage
+from proxy.stages.rewriting import AT_ONCE, RewritingStage
 from proxy.timing import Alarms
 from tests.support.provider import Provider
 from tests.support.upstreams import Pieces, body_of
@@ -72,6 +72,12 @@ async def test_a_body_that_turns_out_to_be_over_the_limit_goes_on_as_it_came():
     pieces = [document[: LARGEST // 2], document[LARGEST // 2 : LARGEST + 9], document[LARGEST + 9 :]]
     response = await answered(json_answer(Pieces(*pieces, b"")))
     assert await body_of(response) == document
+
+
+async def test_a_large_body_is_changed_too():
+    fill = b'"fill":"%b",' % (b"x" * AT_ONCE)
+    response = await answered(json_answer(b"{" + fill + BEFORE[1:]))
+    assert await body_of(response) == b"{" + fill + AFTER[1:]
 
 
 async def test_nothing_is_changed_where_there_is_nothing_to_change():
