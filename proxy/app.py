@@ -7,9 +7,9 @@ transports whose settings did not change, and fakes live on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from os import urandom
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -17,18 +17,20 @@ from proxy import integrations
 from proxy.config.schema import CallerSettings, DeliverSettings, Settings, WebhookSettings
 from proxy.edges.debug_store import DebugStore
 from proxy.edges.http1.pool import Resolver, Transport
+from proxy.edges.oauth2 import Tokens, Tools
 from proxy.edges.secret_sources import Secrets
 from proxy.events import Events
-from proxy.model import Request
 from proxy.pipeline import Handler, Stage, onion
-from proxy.rules.callers import Callers, Hosts, Token
+from proxy.rules.auth_settings import OAuth2Auth
+from proxy.rules.callers import Callers, Hosts, Token, host_name
 from proxy.rules.credentials import Credential, InjectSettings
 from proxy.rules.egress import EgressSettings
 from proxy.rules.fallback import Answers
 from proxy.rules.faults import Faults
 from proxy.rules.limits import Limits
+from proxy.rules.rewriting import Rewriting
 from proxy.rules.safe_operations import safe_operations
-from proxy.rules.scope import Scope, fence, first_match
+from proxy.rules.signers import signer_of
 from proxy.stages.admission import AdmissionStage
 from proxy.stages.attempt_timeout import AttemptTimeoutStage
 from proxy.stages.authenticate import AuthenticateStage
@@ -44,9 +46,24 @@ from proxy.stages.judge import JudgeStage
 from proxy.stages.observe import ObserveStage
 from proxy.stages.rate_limit import RateLimitStage
 from proxy.stages.retry import RetryStage
+from proxy.stages.rewriting import RewritingStage
 from proxy.stages.sample import SampleStage
+from proxy.stages.sign import SignStage
+from proxy.stages.token import TokenStage
 from proxy.timing import Alarms, Clock, Dice, Waits
-from proxy.upstream import Registry, Snapshot, TimeoutSettings, TlsSettings, Upstream, UpstreamSettings, UpstreamState
+from proxy.upstream import (
+    Addresses,
+    Registry,
+    Snapshot,
+    TimeoutSettings,
+    TlsSettings,
+    Upstream,
+    UpstreamSettings,
+    UpstreamState,
+    key_of,
+    places_of,
+    scope_of,
+)
 from proxy.webhooks.forward import Forward
 from proxy.webhooks.intake import Intake
 from proxy.webhooks.receive import Receiver, Surroundings
@@ -73,6 +90,7 @@ class Parts:
     store: DebugStore | None = None
     answers: Answers = field(default_factory=Answers)
     faults: dict[str, Faults] = field(default_factory=dict)  # by upstream, asked for while it runs
+    tokens: dict[str, Tokens] = field(default_factory=dict)  # by upstream
     registry: Registry = field(default_factory=Registry)
     transports: dict[tuple[object, ...], Transport] = field(default_factory=dict)
     building: dict[tuple[object, ...], Transport] = field(default_factory=dict)  # those of the snapshot being made
@@ -99,72 +117,101 @@ def upstream(settings: UpstreamSettings, parts: Parts) -> Upstream:
 
 def stages_for(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -> list[Stage]:
     """The order of a request. What is switched off is not in the list at all."""
-    name, clock, waits, events = settings.name, parts.clock, parts.waits, parts.events
-    timeout, store = settings.timeout, parts.store if settings.debug.raw else None
+    return [
+        *around_the_call(settings, parts),
+        # outside the breaker: every attempt is evidence, and a breaker that opens ends the loop
+        retry_of(settings, state, parts),
+        *before_an_attempt(settings, state, parts),
+        *of_an_attempt(settings, parts),
+    ]
+
+
+def around_the_call(settings: UpstreamSettings, parts: Parts) -> list[Stage]:
+    """What sees a call once, however many attempts it takes."""
+    name, clock = settings.name, parts.clock
     stages: list[Stage] = []
-    if store:  # before anyone has something to tell
+    if captured(settings, parts):  # before anyone has something to tell
         stages.append(SampleStage(settings.debug.sample, parts.dice))
     # sees the final answer and the whole time, whatever happens inside
-    stages.append(ObserveStage(name, clock=clock, events=events, id_headers=settings.request_id))
+    stages.append(ObserveStage(name, clock=clock, events=parts.events, id_headers=settings.request_id))
     if settings.fallback:  # knows what all others came to
         place = f"{name} {settings.url}"
         stages.append(FallbackStage(place, settings.fallback, parts.answers, clock=clock))
+    if settings.rewrite:  # the final answer's URLs, once per call
+        stages.append(RewritingStage(Rewriting(settings.rewrite), Addresses(settings), alarms=parts.alarms))
     # what is refused must not use up anything
     stages.append(AdmissionStage(scope_of(settings), settings.body))
     # bounds all waits and attempts together
-    stages.append(DeadlineStage(timeout.total))
-    # outside the breaker: every attempt is evidence, and a breaker that opens ends the loop
-    stages.append(retry_of(settings, state, parts))
+    stages.append(DeadlineStage(settings.timeout.total))
+    return stages
+
+
+def before_an_attempt(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -> list[Stage]:
+    """What may hold an attempt back or refuse it."""
+    name, clock, waits, events = settings.name, parts.clock, parts.waits, parts.events
     # "wait" was said to all callers, and to attempts that are about to repeat
-    stages.append(
+    stages: list[Stage] = [
         CooldownStage(
             name, settings.cooldown, state.cooldown, key=key_of(settings), clock=clock, waits=waits, events=events
         )
-    )
+    ]
     if settings.breaker:  # after cooldown: a call that waited must not use a verdict from before its wait
         stages.append(BreakerStage(name, state.breaker, clock.now, events))
+    tokens = tokens_of(settings, parts)
+    if tokens:  # before a place is taken or a rate used up
+        stages.append(TokenStage(tokens))
     if settings.rate_limit and state.limiter:  # a retry costs quota just as a first attempt does
         stages.append(RateLimitStage(name, settings.rate_limit, state.limiter, clock=clock, waits=waits, events=events))
     # a place is held only while an attempt is in flight
     stages.append(ConcurrencyStage(name, settings.concurrency, state.gate, clock=clock, waits=waits, events=events))
+    return stages
+
+
+def of_an_attempt(settings: UpstreamSettings, parts: Parts) -> list[Stage]:
+    """What an attempt is made of, once it has its place."""
+    name, clock, timeout, alarms, events = settings.name, parts.clock, settings.timeout, parts.alarms, parts.events
     # starts when there is a place
-    stages.append(
+    stages: list[Stage] = [
         AttemptTimeoutStage(
-            name,
-            first_byte=timeout.first_byte,
-            connect=timeout.connect,
-            clock=clock,
-            alarms=parts.alarms,
-            events=events,
+            name, first_byte=timeout.first_byte, connect=timeout.connect, clock=clock, alarms=alarms, events=events
         )
-    )
+    ]
     fields = [field.removeprefix("form:") for field in settings.strip if field.startswith("form:")]
     if fields:  # credentials that an SDK puts into its forms
         stages.append(
-            FormFieldsStage(fields, idle=timeout.idle, whole=settings.body.replay, clock=clock, alarms=parts.alarms)
+            FormFieldsStage(fields, idle=timeout.idle, whole=settings.body.replay, clock=clock, alarms=alarms)
         )
+    store = captured(settings, parts)
     if store:  # each attempt on its own, before secrets are added
         stages.append(CaptureStage(name, settings.debug, store, clock=clock, hosts=hosts_of(settings)))
     # fresh credentials on every attempt
-    stages.append(authenticate_of(settings, parts))
+    stages += credentials_of(settings, parts)
     # reads the answer once; all others read only its verdict
-    stages.append(
-        JudgeStage(
-            name,
-            settings.retry.statuses,
-            injects=bool(credential_of(settings)),
-            clock=clock,
-            events=events,
-            secrets=settings.secret_names,
-            classifier=classifier_of(settings),
-            limits=Limits(settings.limits) or None,
-            idle=timeout.idle,
-        )
-    )
+    stages.append(judge_of(settings, parts))
     faults = faults_of(settings, parts)
     if faults:  # where the transport would be, so that all others take them for real
         stages.append(FaultsStage(faults, clock=clock, dice=parts.dice))
     return stages
+
+
+def captured(settings: UpstreamSettings, parts: Parts) -> DebugStore | None:
+    """Where raw exchanges of this upstream go; None where nobody asked for them."""
+    return parts.store if settings.debug.raw else None
+
+
+def judge_of(settings: UpstreamSettings, parts: Parts) -> JudgeStage:
+    """What answers mean, by the table and the integration's rules."""
+    return JudgeStage(
+        settings.name,
+        settings.retry.statuses,
+        injects=bool(credential_of(settings)),
+        clock=parts.clock,
+        events=parts.events,
+        secrets=settings.secret_names,
+        classifier=classifier_of(settings),
+        limits=Limits(settings.limits) or None,
+        idle=settings.timeout.idle,
+    )
 
 
 def faults_of(settings: UpstreamSettings, parts: Parts) -> Faults:
@@ -187,20 +234,26 @@ def classifier_of(settings: UpstreamSettings) -> Classifier | None:
     return Classifier(settings.classify)
 
 
-def authenticate_of(settings: UpstreamSettings, parts: Parts) -> AuthenticateStage:
-    """Credentials and the preset's headers, kept away from hosts that must not see them."""
-    return AuthenticateStage(
+def credentials_of(settings: UpstreamSettings, parts: Parts) -> list[Stage]:
+    """Credentials and the preset's headers, kept away from hosts that must not see them; signatures after all else."""
+    authenticate = AuthenticateStage(
         credential_of(settings),
-        parts.secrets,
+        tokens_of(settings, parts) or parts.secrets,
         strip=[field for field in settings.strip if not field.startswith("form:")],
         headers=settings.headers,
         withheld=frozenset(name for name, origin in settings.origins.items() if not origin.inject),
     )
+    stages: list[Stage] = [authenticate]
+    signer = signer_of(settings.auth) if settings.mode != "mock" else None
+    if signer:
+        stages.append(SignStage(signer, parts.secrets, places_of(settings), wall=parts.clock.wall, noise=urandom))
+    return stages
 
 
 def retry_of(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -> RetryStage:
     """The loop over attempts; it also gives a stale connection its second try, so it is never left out."""
-    names = settings.secret_names
+    names, tokens = settings.secret_names, tokens_of(settings, parts)
+    read_again = partial(parts.secrets.renew, names) if names else None
     return RetryStage(
         settings.name,
         settings.retry,
@@ -213,8 +266,26 @@ def retry_of(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -> 
         alarms=parts.alarms,
         dice=parts.dice,
         events=parts.events,
-        renew=partial(parts.secrets.renew, names) if names else None,
+        renew=tokens.renew if tokens else read_again and (lambda _call: read_again()),
     )
+
+
+def tokens_of(settings: UpstreamSettings, parts: Parts) -> Tokens | None:
+    """The access tokens of an upstream with `oauth2`; those of before, where the settings are the same."""
+    auth = settings.auth
+    if not isinstance(auth, OAuth2Auth) or settings.mode == "mock":
+        return None
+    tls = TlsSettings(ca=settings.tls.ca, min_version=settings.tls.min_version)
+    url, mark, query = auth.token_url.partition("?")
+    post = transport(parts, f"{settings.name} token", url, settings.timeout, tls, settings.egress)
+    known = parts.tokens.get(settings.name)
+    if known is None or known.settings != auth:
+        tools = Tools(
+            parts.loop, parts.clock, parts.alarms, parts.events, parts.secrets.learn, lambda: urandom(16).hex()
+        )
+        known = parts.tokens[settings.name] = Tokens(settings.name, auth, parts.secrets, tools)
+    known.endpoint = lambda request: post(request.with_headers(request.headers, (mark + query).encode()))
+    return known
 
 
 def core(settings: UpstreamSettings, parts: Parts) -> Handler:
@@ -281,24 +352,6 @@ def credential_of(settings: UpstreamSettings) -> Credential:
     return Credential(settings.inject, settings.auth, settings.path_params)
 
 
-def scope_of(settings: UpstreamSettings) -> Callable[[Request], None] | None:
-    """Refuses what is out of scope, and dot segments where the url has a path of its own; None: nothing to refuse."""
-    if settings.scope is not None:
-        scope = Scope(settings.scope)
-        return lambda request: scope.check(request.method, request.place, request.call.notes)
-    if urlsplit(settings.url).path.strip("/"):
-        return lambda request: fence(request.target)
-    return None
-
-
-def key_of(settings: UpstreamSettings) -> Callable[[Request], bytes]:
-    """Which part of the upstream a told wait holds."""
-    if settings.cooldown.scope != "path":
-        return lambda _request: b""
-    find = first_match(settings.used)
-    return lambda request: find(request.method, request.place)
-
-
 def callers(settings: CallerSettings | None, secrets: Secrets) -> Callers:
     """Who may use the proxy listener. A token that cannot be read admits nobody."""
     if settings is None:
@@ -309,12 +362,6 @@ def callers(settings: CallerSettings | None, secrets: Secrets) -> Callers:
         if secret is not None:
             tokens.append(Token(secret.reveal(), None if token.upstreams is None else frozenset(token.upstreams)))
     return Callers(tokens, settings.networks, restricted=True)
-
-
-def host_name(address: str) -> str | None:
-    """The name that a listener is bound to, None for an IP address or a Unix socket."""
-    host = address.rpartition(":")[0]
-    return None if address.startswith("unix:") or host[:1] == "[" or host.replace(".", "").isdigit() else host
 
 
 def split_url(url: str) -> tuple[str, bytes]:

@@ -209,6 +209,7 @@ class Call:
     told_to_wait: bool = False  # an answer asked this call to wait, which it has sat out by the time it is repeated
     provider_id: str | None = None  # the provider's own id of the last answer
     fault: bool = False  # the last attempt met a fault that was asked for
+    token: int = 0  # which access token the last attempt carried, counted from 1; below 0: it was refused
     sampled: bool = False  # the debug log keeps this call
     # the transport says: the request's head was sent, or its body moved; with seconds: so long is the next silence
     progress: Progress = _unwatched
@@ -269,7 +270,7 @@ class Request:
             fresh=self.fresh,
         )
 
-    def with_body(self, body: Body) -> Request:
+    def with_body(self, body: Body | None) -> Request:
         """The same request with another body."""
         return Request(self.method, self.target, self.headers, body, self.call, origin=self.origin, fresh=self.fresh)
 

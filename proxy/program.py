@@ -116,6 +116,8 @@ class Program:
         await asyncio.gather(*(listener.close(until) for listener in self._listeners.values()))
         if self._ticking is not None:
             self._ticking.cancel()
+        for tokens in self.parts.tokens.values():
+            tokens.close()
         for transport in self.parts.transports.values():
             transport.retire()
         await self._admin.close()
@@ -175,6 +177,8 @@ class Program:
         for key in parts.transports.keys() - parts.building.keys():
             parts.transports[key].retire()
         parts.transports = parts.building
+        for name in parts.tokens.keys() - settings.upstreams.keys():
+            parts.tokens.pop(name).close()
         parts.registry.keep_only(settings.upstreams, parts.clock.now(), settings.shutdown_grace)
 
     def _warn(self) -> None:
@@ -215,6 +219,8 @@ class Program:
         for name in [name for name, faults in self.parts.faults.items() if faults.until <= now]:
             self.set_faults(name, (), 0)
         self.parts.secrets.poll()
+        for tokens in self.parts.tokens.values():
+            tokens.poll()
         if self.parts.secrets.version != self._secrets_seen:
             self._secrets_seen = self.parts.secrets.version
             admitted = app.callers(self.settings.callers, self.parts.secrets)

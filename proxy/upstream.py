@@ -5,18 +5,20 @@ The one thing a reader would get wrong: `Upstream` is thrown away at every reloa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
 
+from proxy.model import Request
 from proxy.pipeline import Handler
 from proxy.rules.answer import ErrorSettings, NativeSettings
+from proxy.rules.auth_settings import AuthSettings
 from proxy.rules.breaker import Breaker, BreakerSettings
 from proxy.rules.callers import Callers, Hosts
 from proxy.rules.concurrency import ConcurrencySettings, Gate
 from proxy.rules.cooldown import Cooldown, CooldownSettings
-from proxy.rules.credentials import AuthSettings, Credential, InjectSettings, PathParam
+from proxy.rules.credentials import Credential, InjectSettings, PathParam
 from proxy.rules.egress import EgressSettings
 from proxy.rules.fallback import FallbackSettings
 from proxy.rules.faults import FaultSettings
@@ -25,7 +27,9 @@ from proxy.rules.limits import LimitSettings
 from proxy.rules.rate_limit import Gcra, RateLimitSettings
 from proxy.rules.redaction import DebugSettings
 from proxy.rules.retry import Budget, RetrySettings
-from proxy.rules.scope import ScopeSettings
+from proxy.rules.rewriting import RewriteSettings
+from proxy.rules.scope import Scope, ScopeSettings, fence, first_match
+from proxy.rules.signing import Place
 from proxy.units import Bytes, Seconds
 
 
@@ -100,6 +104,7 @@ class UpstreamSettings:
     ] = ()  # operations that may be repeated: "METHOD /path" or {method, action}
     used: tuple[str, ...] = ()  # patterns of the preset's scope.used, for cooldown by path
     native: NativeSettings | None = None
+    rewrite: RewriteSettings | None = None  # fields of bodies that hold URLs
     classify: Mapping[str, object] | None = None  # the manifest's rules, as written
 
     @property
@@ -163,23 +168,33 @@ class Registry:
             del self._gone[name], self._states[name]
 
 
+class Addresses:
+    """Where an upstream and its further hosts are. `rooted`: its url has no path, so that a target needs its slash."""
+
+    __slots__ = ("_places", "rooted")
+
+    def __init__(self, settings: UpstreamSettings) -> None:
+        self._places = [(b"", _place(settings.url))] if settings.url else []
+        self._places += [(b"/~" + name.encode(), _place(origin.url)) for name, origin in settings.origins.items()]
+        self.rooted = not self._places or not self._places[0][1][2]
+
+    def __call__(self, base: bytes) -> list[Address]:
+        """How the application reaches them through `base`, the upstream itself first."""
+        return [Address(*place, base + suffix) for suffix, place in self._places]
+
+
 class Upstream:
     """One upstream as the gateway sees it, for as long as its snapshot lives."""
 
-    __slots__ = ("_places", "handle", "name", "rooted", "settings", "state")
+    __slots__ = ("addresses", "handle", "name", "rooted", "settings", "state")
 
     def __init__(self, settings: UpstreamSettings, state: UpstreamState, handle: Handler) -> None:
         self.name = settings.name
         self.settings = settings
         self.state = state
         self.handle = handle
-        self._places = [(b"", _place(settings.url))] if settings.url else []
-        self._places += [(b"/~" + name.encode(), _place(origin.url)) for name, origin in settings.origins.items()]
-        self.rooted = not self._places or not self._places[0][1][2]  # the url has no path: a target needs its slash
-
-    def addresses(self, base: bytes) -> list[Address]:
-        """Where the upstream and its further hosts are, and how the application reaches them through `base`."""
-        return [Address(*place, base + suffix) for suffix, place in self._places]
+        self.addresses = Addresses(settings)
+        self.rooted = self.addresses.rooted
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +204,36 @@ class Snapshot:
     upstreams: Mapping[bytes, Upstream]
     hosts: Hosts
     callers: Callers
+
+
+def scope_of(settings: UpstreamSettings) -> Callable[[Request], None] | None:
+    """Refuses what is out of scope, and dot segments where the url has a path of its own; None: nothing to refuse."""
+    if settings.scope is not None:
+        scope = Scope(settings.scope)
+        return lambda request: scope.check(request.method, request.place, request.call.notes)
+    if urlsplit(settings.url).path.strip("/"):
+        return lambda request: fence(request.target)
+    return None
+
+
+def key_of(settings: UpstreamSettings) -> Callable[[Request], bytes]:
+    """Which part of the upstream a told wait holds."""
+    if settings.cooldown.scope != "path":
+        return lambda _request: b""
+    find = first_match(settings.used)
+    return lambda request: find(request.method, request.place)
+
+
+def places_of(settings: UpstreamSettings) -> dict[str | None, Place]:
+    """The hosts that may see the credential, None for the upstream itself."""
+    urls: dict[str | None, str] = {None: settings.url}
+    urls |= {name: origin.url for name, origin in settings.origins.items() if origin.inject}
+    places = {}
+    for name, url in urls.items():
+        parts = urlsplit(url)
+        authority = parts.netloc.rpartition("@")[2].encode()
+        places[name] = Place(parts.scheme == "https", authority, parts.path.rstrip("/").encode())
+    return places
 
 
 def _place(url: str) -> tuple[bytes, bytes, bytes]:

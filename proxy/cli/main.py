@@ -39,6 +39,14 @@ class Held(StrEnum):
     AUTO = "auto"
 
 
+class Mode(StrEnum):
+    """How an upstream is served."""
+
+    MOCK = "mock"
+    SANDBOX = "sandbox"
+    LIVE = "live"
+
+
 def main() -> None:
     """Entry point of `outrigger` and `python -m proxy`."""
     app()
@@ -59,6 +67,34 @@ def check(config: Config = None, *, json: Json = False) -> None:
     from proxy.cli import explain as explaining
 
     raise typer.Exit(explaining.check(_path(config), json_output=json))
+
+
+@app.command(epilog="Example: outrigger init stripe slack --mode sandbox")
+def init(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="INTEGRATION...", help="asked for where left out")
+    ] = None,
+    config: Config = None,
+    mode: Annotated[Mode, typer.Option(help="how the upstreams start")] = Mode.MOCK,
+    *,
+    webhooks: Annotated[
+        bool, typer.Option("--webhooks", help="receive events too; else they are commented out")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="overwrite a file that is there")] = False,
+) -> None:
+    """Write a commented config.yaml for chosen integrations."""
+    from proxy.cli import init as beginning
+
+    wishes = beginning.Wishes(names=names or (), mode=mode.value, webhooks=webhooks, force=force)
+    raise typer.Exit(beginning.init(_path(config), wishes))
+
+
+@app.command(epilog="Example: outrigger doctor -c config.yaml")
+def doctor(config: Config = None, *, json: Json = False) -> None:
+    """Check secrets, ports, names, TLS, credentials and the clock, and say what to fix."""
+    from proxy.cli import doctor as examining
+
+    raise typer.Exit(examining.doctor(_path(config), json_output=json))
 
 
 @app.command(
@@ -83,6 +119,28 @@ def explain(
     if target is None:
         raise typer.BadParameter("METHOD needs a PATH: outrigger explain stripe GET /v1/customers")
     raise typer.Exit(rehearse(_path(config), what, method.upper(), target, header or (), json_output=json))
+
+
+@app.command(epilog="Example: outrigger env >> .env")
+def env(config: Config = None, *, json: Json = False) -> None:
+    """Print the variables that point SDKs at the proxy, for those that read one."""
+    from proxy.cli import pointing
+
+    raise typer.Exit(pointing.env(_path(config), json_output=json))
+
+
+@app.command(epilog="Example: outrigger snippet stripe python")
+def snippet(
+    upstream: Annotated[str, typer.Argument(metavar="UPSTREAM")],
+    language: Annotated[str | None, typer.Argument(metavar="LANGUAGE", help="all where left out")] = None,
+    config: Config = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Print the lines that point an upstream's SDK at the proxy."""
+    from proxy.cli import pointing
+
+    raise typer.Exit(pointing.snippet(_path(config), upstream, language, json_output=json))
 
 
 @app.command(epilog="Example: outrigger tail --upstream stripe --status 5xx -f")

@@ -23,13 +23,14 @@ from proxy.gateway import Gateway
 from proxy.model import Call, Headers, Request, Response, Whole
 from proxy.pipeline import Handler, Stage, onion
 from proxy.rules.answer import ErrorSettings
+from proxy.rules.auth_settings import AwsSigV4Auth, BasicAuth, OAuth2Auth, WsSecurityAuth, fields_of
 from proxy.rules.callers import Callers, Hosts
-from proxy.rules.credentials import BasicAuth, Secret
+from proxy.rules.credentials import Secret
 from proxy.rules.retry import IDEMPOTENT, idempotent, key_of
 from proxy.rules.safe_operations import safe_operations
 from proxy.stages.admission import AdmissionStage
 from proxy.stages.authenticate import AuthenticateStage
-from proxy.upstream import Snapshot, Upstream, UpstreamSettings, UpstreamState
+from proxy.upstream import Snapshot, Upstream, UpstreamSettings, UpstreamState, scope_of
 
 DONE, WRONG = 0, 2  # exit codes
 
@@ -81,6 +82,7 @@ async def story(settings: UpstreamSettings, method: str, target: str, headers: H
     facts["goes_to"] = _destination(settings, sent[0])
     facts["taken_off"] = [name.decode() for name, value in headers if (name, value) not in sent[0].headers]
     facts["added"] = [_shown(settings, field) for field in sent[0].headers if field not in headers]
+    facts["added"] += _signed(settings, sent[0])
     return facts | _limits(settings, sent[0])
 
 
@@ -92,9 +94,9 @@ def _front_door(settings: UpstreamSettings, behind: Handler) -> Handler:
         _Names(),
         strip=[name for name in settings.strip if not name.startswith("form:")],
         headers=settings.headers,
-        withheld=frozenset(name for name, origin in settings.origins.items() if not origin.inject),
+        withheld=_withheld(settings),
     )
-    stages: list[Stage] = [AdmissionStage(app.scope_of(settings), settings.body), authenticate]
+    stages: list[Stage] = [AdmissionStage(scope_of(settings), settings.body), authenticate]
     upstream = Upstream(settings, UpstreamState(settings), onion(stages, behind))
     snapshot = Snapshot({settings.name.encode(): upstream}, Hosts(()), Callers())
     return Gateway(snapshot, Events(), lambda: 0.0)
@@ -121,6 +123,22 @@ def _shown(settings: UpstreamSettings, field: tuple[bytes, bytes]) -> str:
     if isinstance(settings.auth, BasicAuth) and field[0] == b"Authorization":
         return f"Authorization: Basic base64({{{settings.auth.username}}}:{{{settings.auth.password}}})"
     return b": ".join(field).decode()
+
+
+def _signed(settings: UpstreamSettings, request: Request) -> list[str]:
+    """What is computed from the whole request when it is sent, and is therefore only named here."""
+    auth = settings.auth
+    if settings.mode == "mock" or isinstance(auth, OAuth2Auth) or request.origin in _withheld(settings):
+        return []
+    if isinstance(auth, WsSecurityAuth):
+        return ["wsse:Security in the header of the SOAP body"]
+    without_session = isinstance(auth, AwsSigV4Auth) and auth.session_token is None
+    names = [name.decode() for name in fields_of(auth) if not (without_session and name == b"X-Amz-Security-Token")]
+    return [f"{name}: computed by {auth.type}" for name in names] if auth else []
+
+
+def _withheld(settings: UpstreamSettings) -> frozenset[str]:
+    return frozenset(name for name, origin in settings.origins.items() if not origin.inject)
 
 
 def _limits(settings: UpstreamSettings, request: Request) -> Facts:

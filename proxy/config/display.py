@@ -15,7 +15,9 @@ from proxy.config.fill import shape
 from proxy.config.schema import Settings
 from proxy.units import Spelling, duration, ratio, size
 
-_NOT_SHOWN = frozenset({"path", "name", "unsafe", "notes", "doubts", "where", "written", "used", "native", "classify"})
+_NOT_SHOWN = frozenset(
+    {"path", "name", "unsafe", "notes", "doubts", "where", "written", "used", "native", "classify", "rewrite"}
+)
 _SWITCHES = ("breaker", "slow_after", "tolerance")  # whose absence is written `off`; of all others it is `none`
 
 

@@ -12,9 +12,9 @@ from dataclasses import replace
 
 from proxy.config.manifest import Manifest, source_of
 from proxy.config.tree import Node, deep, entries, items, laid_over, put, text, with_entry
+from proxy.rules.auth_settings import NAMES_OF_SECRETS
 from proxy.rules.headers import fold
 
-_NAMES = ("secret", "username", "password")
 _PLACE = re.compile(r"\{([^{}]+)\}")
 
 
@@ -25,13 +25,23 @@ def stacked(under: Node | None, over: Node) -> Node:
         return replace(over, content=under.content, plain=False)
     auth = deep(over, "auth")
     if auth is not None:
-        if text(deep(auth, "type")) != text(deep(under, "auth", "type")):
-            under = put(under, None, "auth")
+        under = _less_auth(under, auth)
         for name in entries(deep(under, "inject", "headers")):
             under = put(under, None, "inject", "headers", name) if _folded(name) in filled_by(auth) else under
     if not filled_by(deep(under, "auth")).isdisjoint(map(_folded, entries(deep(over, "inject", "headers")))):
         under = put(under, None, "auth")
     return laid_over(_repeats(under, over), over)
+
+
+def _less_auth(under: Node, auth: Node) -> Node:
+    """Another type takes all of a lower layer's `auth` away, another grant what only the first one needed."""
+    kind, grant = text(deep(auth, "type")), text(deep(auth, "grant"))
+    if kind is not None and kind != text(deep(under, "auth", "type")):
+        return put(under, None, "auth")
+    if grant is not None and grant != text(deep(under, "auth", "grant")):
+        for key in ("client_secret", "refresh_token", "private_key", "audience"):
+            under = put(under, None, "auth", key)
+    return under
 
 
 def _repeats(under: Node, over: Node) -> Node:
@@ -47,7 +57,12 @@ def filled_by(auth: Node | None) -> set[str]:
     if auth is None or not isinstance(auth.content, dict):
         return set()
     headers = deep(auth, "headers")
-    if text(deep(auth, "type")) != "api_key":
+    kind = text(deep(auth, "type"))
+    if kind in ("hmac", "ws_security", "aws_sigv4"):
+        named = [text(deep(auth, key)) for key in ("header", "timestamp")] if kind == "hmac" else []
+        signed = ["authorization", "x-amz-date", "x-amz-security-token"] if kind == "aws_sigv4" else []
+        return {*signed, *(_folded(name) for name in named if name)}
+    if kind != "api_key":
         return {"authorization"}
     return {_folded(name) for name in entries(headers)} | {_folded(text(one) or "") for one in items(headers)}
 
@@ -79,7 +94,7 @@ def _renamed(node: Node, names: Mapping[str, str], key: str) -> Node:
         return replace(node, content={name: _renamed(one, names, name) for name, one in node.content.items()})
     if isinstance(node.content, list):
         return node
-    if key in _NAMES:
+    if key in NAMES_OF_SECRETS:
         return replace(node, content=names.get(node.content, node.content))
     return replace(node, content=renamed(node.content, names))
 

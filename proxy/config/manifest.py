@@ -20,6 +20,7 @@ from proxy.errors import CODES
 from proxy.rules.answer import NativeSettings, NativeShape
 from proxy.rules.credentials import PathParam
 from proxy.rules.limits import LimitSettings
+from proxy.rules.rewriting import RewriteSettings
 from proxy.upstream import Origin
 
 _PROVIDERS = Path(__file__).parent.parent / "webhooks" / "providers.yaml"
@@ -100,7 +101,7 @@ class Manifest:
     limits: tuple[LimitSettings, ...] = ()
     classify: Mapping[str, object] | None = None
     safe: tuple[str | Mapping[str, str], ...] = ()
-    rewrite: Mapping[str, object] | None = None
+    rewrite: RewriteSettings | None = None
     native: NativeSettings | None = None
     upstream: Node | None = None
     scope: ScopeLists = ScopeLists()

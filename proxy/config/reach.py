@@ -114,6 +114,9 @@ def check(root: Node, bound: list[Bound], said: Collection[str], complaints: Com
 def _urls(root: Node) -> Iterator[Node]:
     for upstream in entries(deep(root, "upstreams")).values():
         yield from (node for key, node in entries(upstream).items() if key in {"url", "sandbox_url"})
+        tokens = deep(upstream, "auth", "token_url")
+        if tokens is not None:
+            yield tokens
     for webhook in entries(deep(root, "webhooks")).values():
         found = deep(webhook, "deliver", "url")
         if found is not None:

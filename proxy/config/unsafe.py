@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from proxy.config.addresses import address, is_loopback
 from proxy.config.schema import Settings
 from proxy.config.sources import loose
+from proxy.rules.auth_settings import OAuth2Auth
 from proxy.rules.credentials import Credential, Template
 from proxy.rules.egress import METADATA
 from proxy.upstream import UpstreamSettings
@@ -80,6 +81,8 @@ def _files(settings: Settings) -> Iterator[str]:
 def _upstream(settings: UpstreamSettings) -> Iterator[str]:
     if settings.mode != "mock" and _plain_and_far(settings.url) and Credential(settings.inject, settings.auth):
         yield "sends a credential over plain http off loopback"
+    if settings.mode != "mock" and isinstance(settings.auth, OAuth2Auth) and _plain_and_far(settings.auth.token_url):
+        yield "asks for tokens over plain http off loopback"
     yield from _egress(settings)
     if any(Template(words).names for words in settings.inject.query.values()):
         yield "sends a secret in the query"

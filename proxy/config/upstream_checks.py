@@ -9,20 +9,19 @@ from pathlib import Path
 
 from proxy import integrations
 from proxy.config.addresses import ADDRESS, URL, address, url_problem
+from proxy.config.auth_checks import FREE, TOKEN, auth_problems, injectable
 from proxy.config.complaints import Complaints, near
 from proxy.config.layers import filled_by
 from proxy.config.manifest import Manifest
 from proxy.config.tree import Node, deep, nearest
-from proxy.rules.credentials import ApiKeyAuth, BasicAuth, BearerAuth, Template
+from proxy.rules.auth_settings import ApiKeyAuth, secrets_of
+from proxy.rules.credentials import Template
 from proxy.rules.faults import FaultSettings
 from proxy.rules.headers import fold
 from proxy.rules.scope import ENTRY
 from proxy.upstream import UpstreamSettings
 
-TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_NOT_OURS = frozenset({"host", "content-length", "transfer-encoding", "connection"})
-_FREE = "a header name other than Host, Content-Length, Transfer-Encoding, Connection and Outrigger-…"
 
 
 class Checks:
@@ -100,21 +99,19 @@ class Checks:
 
     def _auth(self, settings: UpstreamSettings) -> None:
         auth = settings.auth
-        if isinstance(auth, BasicAuth):
-            self._secret("auth.username", auth.username)
-            self._secret("auth.password", auth.password)
-        elif isinstance(auth, BearerAuth | ApiKeyAuth):
-            self._secret("auth.secret", auth.secret)
+        for key, name in secrets_of(auth).items():
+            self._secret(f"auth.{key}", name)
         if isinstance(auth, ApiKeyAuth):
             if not auth.headers:
                 self._say("auth.headers", 'at least one header: {Name: "{secret}"}', given="none")
             for name, words in auth.headers.items():
                 self._header("auth.headers", name, words)
+        for problem in auth_problems(auth):
+            self._say(f"auth.{problem.key}", problem.allowed, given=problem.given)
 
     def _header(self, section: str, name: str, words: str) -> None:
-        folded = fold(name.encode()).decode()
-        if not TOKEN.fullmatch(name) or folded in _NOT_OURS or folded.startswith("outrigger-"):
-            self._complaint_about(section, name, _FREE, given="a name that cannot be injected")
+        if not injectable(name):
+            self._complaint_about(section, name, FREE, given="a name that cannot be injected")
         self._template(section, name, words)
 
     def _template(self, section: str, name: str, words: str) -> None:
@@ -224,9 +221,8 @@ def fault_problems(fault: FaultSettings) -> Iterator[tuple[str, str]]:
 def field_problems(fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """(allowed, given) for header fields that cannot go into an answer."""
     for name, value in fields.items():
-        folded = fold(name.encode()).decode()
-        if not TOKEN.fullmatch(name) or folded in _NOT_OURS or folded.startswith("outrigger-"):
-            yield _FREE, "a name that cannot be set"
+        if not injectable(name):
+            yield FREE, "a name that cannot be set"
         elif _CONTROL.search(value):
             yield "one line without control characters", "text with one"
 

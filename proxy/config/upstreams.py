@@ -15,20 +15,31 @@ from proxy.config.complaints import near
 from proxy.config.fill import BAD, Field, Filling, Shape, shape
 from proxy.config.layers import preset_layer, renamed, stacked, with_named_headers, with_names
 from proxy.config.manifest import Manifest, Presets
-from proxy.config.tree import Node, deep, entries, put, text, without
+from proxy.config.tree import Node, deep, entries, text, without
 from proxy.config.upstream_checks import Checks
-from proxy.rules.credentials import ApiKeyAuth, BasicAuth, Template
+from proxy.rules.auth_settings import ApiKeyAuth, secrets_of
+from proxy.rules.credentials import Template
 from proxy.upstream import UpstreamSettings
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_BROUGHT = ("origins", "headers", "strip", "path_params", "request_id", "limits", "safe", "native", "classify")
+_BROUGHT = (
+    "origins",
+    "headers",
+    "strip",
+    "path_params",
+    "request_id",
+    "limits",
+    "safe",
+    "native",
+    "classify",
+    "rewrite",
+)
 _NO_KEYS = frozenset({"name", "used", *_BROUGHT})
 FIELDS: Shape = {
     **{name: field for name, field in shape(UpstreamSettings).items() if name not in _NO_KEYS},
     "sandbox_url": Field(str | None, required=False),
 }
 DEFAULTS: Shape = {name: field for name, field in FIELDS.items() if name not in {"url", "integration", "listen"}}
-_AUTH_LATER = frozenset({"oauth2", "aws_sigv4", "ws_security", "hmac"})
 
 
 class Upstreams:
@@ -51,7 +62,7 @@ class Upstreams:
         self._secrets = secrets
         self._test_names = test_names
         self._defaults = None
-        if defaults is not None and filling.fields(DEFAULTS, _less_later(defaults, filling), "defaults") is not None:
+        if defaults is not None and filling.fields(DEFAULTS, defaults, "defaults") is not None:
             self._defaults = stacked(None, without(defaults, *(entries(defaults).keys() - DEFAULTS.keys())))
 
     def read(self, name: str, node: Node) -> UpstreamSettings | None:
@@ -88,7 +99,7 @@ class Upstreams:
         name = text(deep(node, "integration"))
         preset = None if manifest is None or name is None else preset_layer(name, manifest)
         layers = self._defaults if preset is None else stacked(self._defaults, preset)
-        tree = with_named_headers(_less_later(stacked(layers, node), self._filling))
+        tree = with_named_headers(stacked(layers, node))
         return with_names(tree, self._test_names) if text(deep(tree, "mode")) == "sandbox" else tree
 
     def _with_preset(self, settings: UpstreamSettings, manifest: Manifest) -> UpstreamSettings:
@@ -112,14 +123,10 @@ class Upstreams:
 def secret_names(settings: UpstreamSettings) -> set[str]:
     """The secrets that calls to this upstream need."""
     auth = settings.auth
-    named: set[str] = set()
     templates = [*settings.inject.headers.values(), *settings.inject.query.values()]
     templates += [param.value for param in settings.path_params.values()]
-    if isinstance(auth, BasicAuth):
-        named = {auth.username, auth.password}
-    elif auth is not None:
-        named = {auth.secret}
-        templates += auth.headers.values() if isinstance(auth, ApiKeyAuth) else ()
+    templates += auth.headers.values() if isinstance(auth, ApiKeyAuth) else ()
+    named = set(secrets_of(auth).values())
     return named | {name for template in templates for name in Template(template).names}
 
 
@@ -130,12 +137,3 @@ def _in_mode(settings: UpstreamSettings, manifest: Manifest | None, sandbox_url:
     if url is None and manifest is not None and manifest.sandbox is not None:
         url = manifest.sandbox.url
     return settings if url is None else replace(settings, url=url)
-
-
-def _less_later(tree: Node, filling: Filling) -> Node:
-    """The tree less what a later version will take, which is complained about."""
-    kind = deep(tree, "auth", "type")
-    if kind is not None and text(kind) in _AUTH_LATER:
-        filling.complaints.not_yet(kind, "bearer, basic, api_key")
-        return put(tree, None, "auth")
-    return tree

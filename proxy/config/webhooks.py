@@ -12,12 +12,12 @@ from dataclasses import replace
 from typing import get_args
 
 from proxy.config.addresses import URL, is_metadata, url_problem
+from proxy.config.auth_checks import TOKEN
 from proxy.config.complaints import Complaints, near
 from proxy.config.fill import BAD, Field, Filling, Shape, shape
 from proxy.config.manifest import Presets
 from proxy.config.schema import WebhookSettings
 from proxy.config.tree import Node, deep, entries, items, laid_over, nearest, put, text, with_entry, without
-from proxy.config.upstream_checks import TOKEN
 from proxy.config.upstreams import NAME
 from proxy.rules.schemes import AVAILABLE_SCHEMES, compile_scheme
 from proxy.rules.signatures import VerifySettings

@@ -60,7 +60,7 @@ class Secrets:
         self._environ = dict(environ)  # a later change of the variables would be seen by half of the program
         self._now = now
         self._events = events
-        self._learn = learn
+        self.learn = learn
         self._kept: dict[str, _Kept] = {}
         self.adopt(sources)
 
@@ -128,7 +128,7 @@ class Secrets:
         recovered, kept.error = kept.error is not None, None
         kept.good_at = kept.read_at = self._now()
         if changed:
-            self._learn(name, value)
+            self.learn(name, value)
             kept.secret = Secret(name, value)
             self.version += 1
         if changed or recovered:

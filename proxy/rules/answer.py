@@ -98,7 +98,9 @@ def proxy_status(error: ProxyError) -> bytes:
 def signed(response: Response, call: Call) -> Headers:
     """The answer's headers with what the proxy says about the call (contract §4)."""
     headers = response.headers
-    if call.stopped is None and call.attempts == 1:  # nearly every answer: nothing to look for, one tuple to make
+    if (
+        call.attempts == 1 and call.stopped is None and not call.fault
+    ):  # nearly every answer: nothing to look for, one tuple to make
         return (*headers, (b"Outrigger-Request-Id", call.id.encode()), _FIRST_ATTEMPT)
     added = [(b"Outrigger-Request-Id", call.id.encode())]
     if call.attempts:

@@ -94,3 +94,9 @@ class Callers:
 def unauthorized() -> Refusal:
     """The refusal of a caller who has no token for what it asked."""
     return Refusal("unauthorized_caller", "Outrigger-Caller-Token is missing or not one that is configured.")
+
+
+def host_name(address: str) -> str | None:
+    """The name that a listener is bound to, None for an IP address or a Unix socket."""
+    host = address.rpartition(":")[0]
+    return None if address.startswith("unix:") or host[:1] == "[" or host.replace(".", "").isdigit() else host

@@ -9,10 +9,20 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NoReturn
+from typing import NoReturn
 from urllib.parse import quote, unquote_to_bytes
 
+from proxy.errors import Refusal
 from proxy.model import Headers
+from proxy.rules.auth_settings import (
+    ApiKeyAuth,
+    AuthSettings,
+    BasicAuth,
+    BearerAuth,
+    OAuth2Auth,
+    fields_of,
+    secrets_of,
+)
 from proxy.rules.headers import fold
 
 
@@ -50,31 +60,6 @@ class InjectSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BearerAuth:
-    type: Literal["bearer"]
-    secret: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BasicAuth:
-    type: Literal["basic"]
-    username: str
-    password: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiKeyAuth:
-    """Of the headers listed (name -> template over the secret) the one that the application used is filled."""
-
-    type: Literal["api_key"]
-    secret: str
-    headers: Mapping[str, str]
-
-
-AuthSettings = BearerAuth | BasicAuth | ApiKeyAuth
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class PathParam:
     """A segment equal to `placeholder`, where `pattern` has the parameter's name in braces, becomes `value`."""
 
@@ -84,6 +69,7 @@ class PathParam:
 
 
 CREDENTIALS = (b"authorization", b"proxy-authorization", b"x-api-key", b"api-key", b"x-auth-token")
+TOKEN = "access token"  # noqa: S105 - what oauth2's is called, read like a secret; no secret of a file can be called so
 _NAME = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
 
@@ -101,8 +87,16 @@ class Template:
         self.names = tuple(part for part in self._parts if isinstance(part, str))
 
     def fill(self, read: Callable[[str], Secret]) -> bytes:
-        """The text with the values in place. Raises what `read` raises."""
-        return b"".join(part if isinstance(part, bytes) else read(part).reveal() for part in self._parts)
+        """The text with the values in place. Raises what `read` raises, and `Refusal` for a value of several lines."""
+        return b"".join(part if isinstance(part, bytes) else one_line(read(part)) for part in self._parts)
+
+
+def one_line(secret: Secret) -> bytes:
+    """The value. Raises `Refusal` for one with line breaks (a private key), which would end a header field."""
+    value = secret.reveal()
+    if b"\n" in value or b"\r" in value:
+        raise Refusal("secret_unavailable", f"The secret {secret.name} has several lines and cannot go into a header.")
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,26 +144,31 @@ class Credential:
             self._choices = [(name.encode(), Template(text)) for name, text in auth.headers.items()]
         elif isinstance(auth, BasicAuth):
             self._basic = auth
+        elif isinstance(auth, OAuth2Auth):
+            self._headers.append((b"Authorization", Template(f"Bearer {{{TOKEN}}}")))
+        self._signed = fields_of(auth)
+        self._auth_secrets = tuple(secrets_of(auth).values())
 
     def __bool__(self) -> bool:
-        return bool(self._headers or self._query or self._choices or self._basic)
+        return bool(self._headers or self._query or self._choices or self._auth_secrets)
 
     @property
     def secret_names(self) -> tuple[str, ...]:
-        """Every secret that `render` reads, each once."""
+        """Every secret that the credential is made of, each once."""
         templates = [template for _, template in [*self._headers, *self._query, *self._choices, *self._path]]
-        basic = () if self._basic is None else (self._basic.username, self._basic.password)
-        return tuple(dict.fromkeys([*(name for template in templates for name in template.names), *basic]))
+        named = [name for template in templates for name in template.names if name != TOKEN]
+        return tuple(dict.fromkeys([*named, *self._auth_secrets]))
 
     @property
     def field_names(self) -> tuple[str, ...]:
         """Names of the header fields and query pairs that are put in, as the configuration writes them."""
-        return tuple(name.decode() for name, _ in [*self._headers, *self._choices, *self._query])
+        named = [name.decode() for name, _ in [*self._headers, *self._choices, *self._query]]
+        return tuple(dict.fromkeys([*named, *(name.decode() for name in self._signed)]))
 
     @property
     def replaced(self) -> frozenset[bytes]:
         """Folded names of the request fields that come off: all injected ones, and with a credential the usual ones."""
-        named = {fold(name) for name, _ in [*self._headers, *self._choices]}
+        named = {fold(name) for name in [*self._signed, *(name for name, _ in [*self._headers, *self._choices])]}
         return frozenset(named | (set(CREDENTIALS) if self else set()))
 
     @property
@@ -186,7 +185,7 @@ class Credential:
         """The fields and pairs with the secrets' values of now. Raises what `read` raises."""
         headers = [(name, template.fill(read)) for name, template in self._headers]
         if self._basic is not None:
-            pair = read(self._basic.username).reveal() + b":" + read(self._basic.password).reveal()
+            pair = one_line(read(self._basic.username)) + b":" + one_line(read(self._basic.password))
             headers.append((b"Authorization", b"Basic " + b64encode(pair)))
         return Rendered(
             headers=tuple(headers),

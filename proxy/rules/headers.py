@@ -21,6 +21,7 @@ NOTED = frozenset(
     b"host origin sec-fetch-site expect connection content-type x-http-method-override x-http-method"
     b" x-method-override".split()
 )
+DIGESTS = frozenset([b"content-md5", b"digest", b"content-digest", b"repr-digest"])
 OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
 _GONE = HOP_BY_HOP | {b"host", b"content-length"}
 _PLAIN_CONNECTION = frozenset([b"keep-alive", b"close", b"te", b"upgrade", b"http2-settings"])
@@ -67,6 +68,11 @@ class HeaderPass:
 def fold(name: bytes) -> bytes:
     """A header's name for comparing: lower case, `_` as `-`."""
     return name.lower().replace(b"_", b"-")
+
+
+def without_digests(headers: Headers) -> Headers:
+    """Without the fields that say what a body's bytes are, for a body that was changed."""
+    return tuple(field for field in headers if field[0].lower() not in DIGESTS)
 
 
 def _without_named(kept: list[tuple[bytes, bytes]], connection: bytes) -> Headers:

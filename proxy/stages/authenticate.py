@@ -20,7 +20,9 @@ _KEEP, _DROP = b"keep", b"drop"  # any other value: keep, and remember that the 
 class SecretReader(Protocol):
     """Where secrets come from. `version` rises with every change of any value."""
 
-    version: int
+    @property
+    def version(self) -> int:
+        """A number that never goes back."""
 
     def read(self, name: str) -> Secret:
         """The secret's value of now. Raises `Refusal` `secret_unavailable`."""

@@ -37,7 +37,7 @@ class RetryStage:
 
     `connect`: seconds that connecting may take. `allows`: whether the breaker would let an attempt go now, None without
     one. `safe`: whether the integration names an operation as one that may be repeated. `renew`: reads the secrets of
-    this upstream anew and says whether one of them changed; None where they cannot be read anew.
+    this upstream anew and says whether a repeat would carry another; None where they cannot be read anew.
     """
 
     def __init__(  # noqa: PLR0913 - what a loop over attempts needs to know
@@ -54,7 +54,7 @@ class RetryStage:
         alarms: Alarms,
         dice: Dice,
         events: Events,
-        renew: Callable[[], bool] | None = None,
+        renew: Callable[[Call], bool] | None = None,
     ) -> None:
         self._upstream = upstream
         self._settings = settings
@@ -150,7 +150,7 @@ class RetryStage:
 
     def _renewed(self, call: Call) -> bool:
         wanted = call.wants_retry and call.attempts < self._settings.attempts
-        return wanted and self._renew is not None and self._renew()
+        return wanted and self._renew is not None and self._renew(call)
 
     def _decide(self, request: Request, ending: Ending, now: float) -> Again:
         call = request.call

@@ -11,7 +11,7 @@ import pytest
 from tests.support.command import Ended, outrigger
 from tests.support.program import PATIENCE, Program
 
-COMMANDS = ("run", "check", "explain", "tail", "show", "curl", "breaker", "fault")
+COMMANDS = ("run", "check", "init", "doctor", "explain", "env", "snippet", "tail", "show", "curl", "breaker", "fault")
 TEXT = """\
 version: 1
 listen: {proxy: 127.0.0.1:0, webhooks: 127.0.0.1:0, admin: 127.0.0.1:0}

@@ -108,13 +108,6 @@ LATER = {
     "another inbox": ("inbox: {url: 'postgresql://u:p@h/d'}", "inbox.url"),
     "sealed debug logs": ("debug_log: {seal_to: abc}", "debug_log.seal_to"),
     "capabilities": ("capabilities: {payments: {provider: mock}}", "capabilities"),
-    **{
-        f"auth of type {kind}": (
-            f"upstreams: {{a: {{url: 'https://a.example', auth: {{type: {kind}, secret: x}}}}}}",
-            "upstreams.a.auth.type",
-        )
-        for kind in ("oauth2", "aws_sigv4", "ws_security", "hmac")
-    },
 }
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from proxy.config.schema import SecretSource
-from proxy.rules.credentials import ApiKeyAuth, BearerAuth
+from proxy.rules.auth_settings import ApiKeyAuth, BasicAuth, BearerAuth
 from tests.support.configuration import complaints, settings
 
 STRIPE = "upstreams:\n  stripe:\n    integration: stripe\n"
@@ -158,3 +158,27 @@ upstreams: {a: {url: "https://a.example", breaker: "${BREAKER:-}", listen: "${LI
     found = settings(tmp_path, text).upstreams["a"]
     assert (found.breaker.probes, found.listen) == (2, None)
     assert settings(tmp_path, text, {"BREAKER": "off"}).upstreams["a"].breaker is None
+
+
+def test_a_file_adds_to_a_presets_credential_without_naming_its_type_again(tmp_path):
+    text = "secrets: {key: {env: KEY}}\n" + (
+        'upstreams:\n  soap: {integration: soap, url: "https://s.example", auth: {password: key}}\n'
+    )
+    auth = settings(tmp_path, text).upstreams["soap"].auth
+    assert auth == BasicAuth(type="basic", username="soap_username", password="key")
+
+
+def test_another_grant_takes_away_what_the_first_one_needed(tmp_path):
+    text = """
+secrets: {id: {env: ID}, key: {env: KEY}}
+defaults:
+  auth: {type: oauth2, grant: refresh_token, token_url: "https://t.example", client_id: id, refresh_token: key}
+upstreams: {a: {url: "https://a.example", auth: {grant: jwt_bearer, private_key: key}}}
+"""
+    auth = settings(tmp_path, text).upstreams["a"].auth
+    assert (auth.grant, auth.token_url, auth.refresh_token, auth.private_key) == (
+        "jwt_bearer",
+        "https://t.example",
+        None,
+        "key",
+    )

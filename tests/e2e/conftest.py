@@ -47,10 +47,12 @@ def run(tmp_path: Path) -> Iterator[Run]:
 def through(run: Run, provider: Callable[..., ScriptedUpstream]) -> Callable[..., tuple[Program, ScriptedUpstream]]:
     """`through([script], "more keys")`: the program with one upstream `api` that is the script's provider."""
 
-    def start(script: list[Line] | None = None, keys: str = "", more: str = "") -> tuple[Program, ScriptedUpstream]:
+    def start(
+        script: list[Line] | None = None, keys: str = "", more: str = "", **environ: str
+    ) -> tuple[Program, ScriptedUpstream]:
         upstream = provider(*(script or []))
         lines = f"url: {upstream.url}\n{keys}"
-        return run(f"upstreams:\n  api:\n{indent(lines, '    ')}\n{more}"), upstream
+        return run(f"upstreams:\n  api:\n{indent(lines, '    ')}\n{more}", **environ), upstream
 
     return start
 

@@ -119,7 +119,8 @@ def test_every_command_is_run_by_a_test_of_this_file():
     run_here = ["-d email=", "?email=", "[[429 wait=1]]", "/metrics", "/api/upstreams/stripe"]
     assert [curl(one) for one in run_here] == CURLS
     assert [RUN, TEST, *CURLS] == COMMANDS
-    assert INLINE == ["check", "explain partner", "explain partner POST /orders"]
+    about_the_file = ["check", "explain partner", "explain partner POST /orders"]
+    assert [*about_the_file, "init", "snippet stripe python", "doctor"] == INLINE
     assert [kind for kind, _ in BLOCKS if kind not in ("text", "yaml")].count("python") == 1
     assert {kind for kind, _ in BLOCKS} == {"text", "sh", "python", "yaml"}
 
@@ -179,11 +180,19 @@ def test_the_five_lines_for_another_api_are_a_configuration_that_runs(served):
     more = "secrets: {partner_key: {env: PARTNER_KEY}}\n"
     (served.folder / "partner.yaml").write_text(lines + more)
     (outrigger,) = re.findall(r"`outrigger` is\s+`([^`]+)`", README)
-    said = [served.type(f"OUTRIGGER_CONFIG=partner.yaml PARTNER_KEY=x {outrigger} {line}") for line in INLINE]
+    said = [served.type(f"OUTRIGGER_CONFIG=partner.yaml PARTNER_KEY=x {outrigger} {line}") for line in INLINE[:3]]
     assert said[0].startswith("partner.yaml: no errors\n")
     assert "https://api.partner.example/v2  # partner.yaml:3" in said[1]
     assert "POST https://api.partner.example/v2/orders\n" in said[2]
     assert "Authorization: Bearer {partner_key}\n" in said[2]
+
+
+def test_a_file_is_begun_an_sdk_pointed_and_what_is_around_looked_at(served):
+    (outrigger,) = re.findall(r"`outrigger` is\s+`([^`]+)`", README)
+    begin, point, look = INLINE[3:]
+    assert served.type(f"OUTRIGGER_CONFIG=begun.yaml {outrigger} {begin}").startswith("wrote begun.yaml: ")
+    assert 'base_addresses={"api": "http://127.0.0.1:8600/stripe"}' in served.type(f"{outrigger} {point}")
+    assert "all is well" in served.type(f"STRIPE_WEBHOOK_SECRET=whsec_made_up {outrigger} {look}")
 
 
 def test_going_live_needs_only_what_the_readme_says(served):

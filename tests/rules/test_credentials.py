@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.errors import Refusal
+from proxy.rules.auth_settings import ApiKeyAuth, BasicAuth, BearerAuth
 from proxy.rules.credentials import (
-    ApiKeyAuth,
-    BasicAuth,
-    BearerAuth,
     Credential,
     InjectSettings,
     PathParam,
@@ -115,3 +114,9 @@ PLACES = {
 def test_place(target, result):
     pattern = PathPattern(PathParam(pattern="/A/{account}/**", placeholder="AC0", value="{user}"))
     assert pattern.fill(target, b"me") == result
+
+
+def test_a_value_of_several_lines_never_goes_into_a_header():
+    credential = Credential(InjectSettings(headers={"X-Key": "{key}"}), None)
+    with pytest.raises(Refusal, match="secret_unavailable"):
+        credential.render(lambda name: Secret(name, b"-----BEGIN\nX: y"))

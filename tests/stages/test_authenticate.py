@@ -6,7 +6,8 @@ import pytest
 
 from proxy.errors import Refusal
 from proxy.model import Call, Request
-from proxy.rules.credentials import ApiKeyAuth, BearerAuth, Credential, InjectSettings, Secret
+from proxy.rules.auth_settings import ApiKeyAuth, BearerAuth
+from proxy.rules.credentials import Credential, InjectSettings, Secret
 from proxy.stages.authenticate import AuthenticateStage
 from tests.support.provider import Provider, answer
 

@@ -68,18 +68,18 @@ async def test_a_refusal_of_the_new_connection_goes_back_as_it_is():
 
 
 async def test_a_refused_credential_is_tried_once_more_if_the_secret_has_changed():
-    attempts = Attempts(answer(401), answer(200), renew=lambda: True)
+    attempts = Attempts(answer(401), answer(200), renew=lambda _call: True)
     assert (await attempts("POST")).status == 200
     assert attempts.call.attempts == 2
 
 
 async def test_but_only_once():
-    attempts = Attempts(answer(401), renew=lambda: True)
+    attempts = Attempts(answer(401), renew=lambda _call: True)
     assert (await attempts()).status == 401
     assert (attempts.call.attempts, attempts.call.stopped) == (2, None)
 
 
-@pytest.mark.parametrize("renew", [None, lambda: False], ids=["cannot be read anew", "is still the same"])
+@pytest.mark.parametrize("renew", [None, lambda _call: False], ids=["cannot be read anew", "is still the same"])
 async def test_a_refused_credential_is_not_tried_again_if_the_secret(renew):
     attempts = Attempts(answer(401), renew=renew)
     assert (await attempts()).status == 401
@@ -88,7 +88,7 @@ async def test_a_refused_credential_is_not_tried_again_if_the_secret(renew):
 
 async def test_the_secret_is_not_read_where_no_attempt_could_follow():
     read = []
-    attempts = Attempts(answer(401), renew=lambda: not read.append(1))
+    attempts = Attempts(answer(401), renew=lambda _call: not read.append(1))
     attempts.call.wants_retry = False
     assert (await attempts()).status == 401
     assert read == []

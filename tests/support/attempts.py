@@ -84,7 +84,7 @@ class Attempts:
         innermost: Sequence[Stage] = (),
         allows: Callable[[float], bool] | None = None,
         safe: Callable[[Request], bool] | None = None,
-        renew: Callable[[], bool] | None = None,
+        renew: Callable[[Call], bool] | None = None,
         total: float = 60.0,
         first_byte: float = 30.0,
         idle: float = 30.0,

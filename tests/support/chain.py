@@ -37,7 +37,8 @@ class Chain:
             resolver=Resolver(),
             intake=Intake(times.now, alarms),
         )
-        self._handler = onion(app.stages_for(self.settings, self.state, parts), self.provider)
+        self.stages = app.stages_for(self.settings, self.state, parts)
+        self._handler = onion(self.stages, self.provider)
 
     async def __call__(self, method: str = "GET", target: bytes = b"/v1/charges", **notes: bytes) -> Response:
         """One call to the end of its answer's body."""
