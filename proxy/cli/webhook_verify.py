@@ -29,7 +29,7 @@ _KEYS = ("ok", "reason", "finding", "proof", "fix", "skew_seconds", "matched_sec
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-class _Ended(Exception):
+class Ended(Exception):
     """The command ends here. The text is for standard error."""
 
     def __init__(self, words: str, code: int = FAILED) -> None:
@@ -54,7 +54,7 @@ def verify(
         raise typer.BadParameter("say either --last or --file REQUEST")
     try:
         found = _diagnosis(find(config, os.environ), webhook, file, at)
-    except _Ended as ended:
+    except Ended as ended:
         print(ended, file=sys.stderr)
         raise typer.Exit(ended.code) from None
     if json:
@@ -65,22 +65,23 @@ def verify(
 
 
 def _diagnosis(path: Path, webhook: str, file: str | None, at: float | None) -> Mapping[str, Any]:
-    settings = _settings(path, webhook)
+    settings = settings_with(path, webhook)
     return _of_last(settings, webhook, at) if file is None else _of_file(settings, webhook, file, at)
 
 
-def _settings(path: Path, webhook: str) -> Settings:
+def settings_with(path: Path, webhook: str) -> Settings:
+    """The configuration, which has a webhook of that name. Raises `Ended`."""
     from proxy.config.complaints import ConfigurationError, near
     from proxy.config.load import load
 
     try:
         settings = load(path, os.environ)
     except ConfigurationError as error:
-        raise _Ended(str(error), WRONG) from None
+        raise Ended(str(error), WRONG) from None
     if webhook not in settings.webhooks:
         meant = near(webhook, settings.webhooks)
         known = ", ".join(settings.webhooks) or "none is configured"
-        raise _Ended(f"no webhook {webhook!r}{f'; is it {meant}?' if meant else ''} Webhooks: {known}", WRONG)
+        raise Ended(f"no webhook {webhook!r}{f'; is it {meant}?' if meant else ''} Webhooks: {known}", WRONG)
     return settings
 
 
@@ -92,9 +93,9 @@ def _of_file(settings: Settings, webhook: str, file: str, at: float | None) -> M
         data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
         incoming = parse_request(data)
     except OSError as error:
-        raise _Ended(f"{file}: {error.strerror}", WRONG) from None
+        raise Ended(f"{file}: {error.strerror}", WRONG) from None
     except ValueError as error:
-        raise _Ended(f"{file}: {error}", WRONG) from None
+        raise Ended(f"{file}: {error}", WRONG) from None
     wall = datetime.now(UTC).timestamp() if at is None else at
     return said_in_full(why(settings, webhook, incoming, lambda name: secret_of(settings, name), wall))
 
@@ -106,9 +107,9 @@ def _of_last(settings: Settings, webhook: str, at: float | None) -> Mapping[str,
     try:
         status, body = ask(settings, "GET", f"/api/webhooks/verify?{urlencode(given)}")
     except Unreachable as error:
-        raise _Ended(str(error)) from None
+        raise Ended(str(error)) from None
     if status != 200:
-        raise _Ended(reason_in(body) or f"the running program answers {status}")
+        raise Ended(reason_in(body) or f"the running program answers {status}")
     found: Mapping[str, Any] = text.loads(body)
     return found
 

@@ -6,6 +6,7 @@ The one thing a reader would get wrong: a header that is there keeps its place a
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -38,13 +39,20 @@ def put(request: Outgoing, where: str, value: bytes) -> Outgoing:
         written = where.partition(":")[2].encode()
         return request._replace(headers=with_header(request.headers, written, value))
     if locator.kind == "json":
-        return request._replace(body=_in_json(request.body, locator, value))
+        text = _decoded(value)
+        return request._replace(body=_in_json(request.body, locator, lambda old: _like(old, text)))
     if locator.kind == "query":
         path, _, query = request.target.partition(b"?")
         return request._replace(target=path + b"?" + _with_pair(query, locator.name, value))
     if locator.kind == "form":
         return request._replace(body=_with_pair(request.body, locator.name, value))
     raise CannotPlace(f"{where}: nothing can be put there")
+
+
+def put_value(body: bytes, pointer: str, value: object) -> bytes:
+    """The JSON body with `value`, of whatever type, at the pointer."""
+    locator = parse_locator(f"json:{pointer}")
+    return _in_json(body, locator, lambda _: value)
 
 
 def with_header(headers: Headers, name: bytes, value: bytes) -> Headers:
@@ -67,25 +75,31 @@ def _with_pair(pairs: bytes, name: bytes, value: bytes) -> bytes:
     return b"&".join([*kept, written + b"=" + quote(value, safe="").encode()])
 
 
-def _in_json(body: bytes, locator: Locator, value: bytes) -> bytes:
+def _decoded(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise CannotPlace("what is no UTF-8 cannot be put into JSON") from None
+
+
+def _in_json(body: bytes, locator: Locator, new: Callable[[object], object]) -> bytes:
     try:
         document = json.loads(body)
-        text = value.decode()
     except ValueError:
         raise CannotPlace("the body is no JSON, so nothing can be put into it") from None
-    _set(document, locator.pointer, text)
+    _set(document, locator.pointer, new)
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _set(document: Any, pointer: tuple[str, ...], text: str) -> None:
+def _set(document: Any, pointer: tuple[str, ...], new: Callable[[object], object]) -> None:
     step, rest = pointer[0], pointer[1:]
     for key, old in _members(document, step, missing=not rest or rest[0] != "*"):
         if not rest:
-            document[key] = _like(old, text)
+            document[key] = new(old)
             continue
         inner = {} if old is None else old
         document[key] = inner
-        _set(inner, rest, text)
+        _set(inner, rest, new)
 
 
 def _members(document: object, step: str, *, missing: bool) -> list[tuple[str | int, object]]:

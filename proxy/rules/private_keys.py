@@ -51,6 +51,19 @@ def rsa_signature(key: bytes, algorithm: str, message: bytes) -> bytes:
     return found.sign(hashlib.new(algorithm, message).digest(), padding.PKCS1v15(), Prehashed(_HASHES[algorithm]))
 
 
+def new_private_key(scheme: str) -> bytes:
+    """A key of that kind in PEM that nobody knows: `ed25519`, `ecdsa` or `rsa`."""
+    key: PrivateKeyTypes
+    if scheme == "ed25519":
+        key = ed25519.Ed25519PrivateKey.generate()
+    elif scheme == "ecdsa":
+        key = ec.generate_private_key(ec.SECP256R1())
+    else:
+        key = rsa.generate_private_key(65537, 2048)
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
+
+
 def _pem(key: bytes) -> PrivateKeyTypes:
     try:
         return serialization.load_pem_private_key(key, password=None)

@@ -23,6 +23,7 @@ from proxy.rules.signed_values import key_bytes
 from proxy.rules.templates import compile_template
 from proxy.rules.twilio_signature import signed_size
 
+_PRIVATE = ("ed25519", "ecdsa", "rsa")
 _DER = bytes.fromhex("3006020101020101")  # the smallest signature that looks like one of ECDSA
 
 
@@ -71,6 +72,20 @@ def sign_anew(
     }
     kept = tuple(field for field in request.headers if field[0].lower() not in others)
     return sign(settings, public_url, request._replace(headers=kept), Pen(secret, wall, b""))
+
+
+def stranger(settings: VerifySettings, pen: Pen) -> bytes:
+    """A secret, or private key, that fits the settings and is not the webhook's."""
+    if settings.scheme in _PRIVATE:
+        from proxy.rules.private_keys import new_private_key  # noqa: PLC0415 - as below
+
+        return new_private_key(settings.scheme)
+    other = hashlib.sha256(pen.id + pen.secret).digest()
+    encoding = settings.key.encoding
+    if settings.scheme == "basic":
+        return b"stranger:" + other.hex().encode()
+    text = base64.b64encode(other) if encoding == "base64" else other.hex().encode()
+    return (settings.key.strip_prefix or "").encode() + text
 
 
 def time_text(wall: float, unit: str) -> bytes:
@@ -199,10 +214,9 @@ def _filled(settings: VerifySettings, request: Outgoing, pen: Pen) -> Outgoing:
 def _with_id(settings: VerifySettings, request: Outgoing, pen: Pen) -> Outgoing:
     if not settings.id or not pen.id or first(locators_of(settings.id), request.seen()) is not None:
         return request
-    try:
-        return put(request, settings.id[0], pen.id)
-    except CannotPlace:
-        return request  # a body that has no place for an id is a body without one
+    if parse_locator(settings.id[0]).in_body and "{id}" not in (settings.signed or ""):
+        return request  # a body is changed only where nothing can be signed without that
+    return put(request, settings.id[0], pen.id)
 
 
 def _value(settings: VerifySettings, signature: bytes, pen: Pen) -> bytes:
