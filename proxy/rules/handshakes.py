@@ -25,7 +25,10 @@ JSON = b"application/json"
 
 
 class Ours(NamedTuple):
-    """What a handshake may need of us. `secret`: the newest. `verify_token`: `options.verify_token`'s value."""
+    """What a handshake may need of us.
+
+    `secret`: the one that the request was signed by, else the newest. `verify_token`: `options.verify_token`'s value.
+    """
 
     secret: bytes
     verify_token: bytes | None = None

@@ -92,7 +92,7 @@ class Receiver:
         if isinstance(found, Rejected):
             refuse(found.status, found.outcome, found.detail)
         if handshake is not None and _is(handshake, incoming):  # one that is not signed was answered above
-            return await self._shake(handshake, incoming, secrets)
+            return await self._shake(handshake, incoming, [one for one in secrets if one.name == found.secret])
         fields = stamps(self._name, incoming, self._scheme.naming(incoming), found.secret, wall)
         return await self._pass_on(request, incoming, fields, found.secret)
 
