@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from proxy import integrations
 from proxy.config.schema import CallerSettings, DeliverSettings, Settings, WebhookSettings
 from proxy.edges.debug_store import DebugStore
+from proxy.edges.fetcher import Fetcher
 from proxy.edges.http1.pool import Resolver, Transport
 from proxy.edges.secret_sources import Secrets
 from proxy.events import Events
@@ -199,12 +200,32 @@ def transport(
 
 def receivers(settings: Settings, parts: Parts) -> dict[bytes, Handler]:
     """What answers each path of the webhook listener."""
-    around = Surroundings(secret=parts.secrets.get, intake=parts.intake, events=parts.events, clock=parts.clock)
+    around = Surroundings(
+        secret=parts.secrets.get, intake=parts.intake, events=parts.events, clock=parts.clock, fetch=fetcher(parts)
+    )
     return {
         one.path.encode(): Receiver(one, forward(one, one.deliver, parts), around)
         for one in settings.webhooks.values()
         if one.deliver is not None
     }
+
+
+def fetcher(parts: Parts) -> Fetcher:
+    """Fetches what webhooks need from public addresses."""
+    return Fetcher(
+        lambda url: Transport(
+            url,
+            timeout=TimeoutSettings(),
+            tls=TlsSettings(),
+            egress=EgressSettings(),
+            resolver=parts.resolver,
+            clock=parts.clock,
+            alarms=parts.alarms,
+            loop=parts.loop,
+        ),
+        parts.alarms,
+        parts.clock,
+    )
 
 
 def forward(webhook: WebhookSettings, deliver: DeliverSettings, parts: Parts) -> Forward:

@@ -65,13 +65,11 @@ class Webhooks:
 
     def _verifies(self, tree: Node, verify: VerifySettings, known: Collection[str]) -> bool:
         complaints = self._filling.complaints
-        for place, name in enumerate(verify.secrets):
+        for name, node in _secrets_named(tree):
             if name not in known:
                 allowed = f"names of secrets: {', '.join(sorted(known)) or 'none is configured'}"
                 given = "a name that is not under secrets (text that is not shown)"
-                complaints.add(
-                    items(deep(tree, "verify", "secrets"))[place], allowed, given=given, meant=near(name, known)
-                )
+                complaints.add(node, allowed, given=given, meant=near(name, known))
         try:
             compile_scheme(verify, text(deep(tree, "public_url")))
         except ValueError as error:
@@ -87,7 +85,7 @@ class Webhooks:
     def needed(self, node: Node) -> list[str]:
         """The secrets that its preset verifies with, which bring their own variables."""
         preset = self._preset(node, quiet=True)
-        return [name for one in items(deep(preset, "verify", "secrets")) if (name := text(one)) is not None]
+        return [] if preset is None else [name for name, _ in _secrets_named(preset)]
 
     def _preset(self, node: Node, *, quiet: bool = False) -> Node | None:
         named = entries(node).get("integration")
@@ -101,6 +99,12 @@ class Webhooks:
         return preset
 
 
+def _secrets_named(tree: Node) -> list[tuple[str, Node]]:
+    """The secrets that `verify` names, each with where it does."""
+    nodes = [*items(deep(tree, "verify", "secrets")), deep(tree, "verify", "options", "verify_token")]
+    return [(name, node) for node in nodes if node is not None and (name := text(node)) is not None]
+
+
 def _stacked(preset: Node | None, node: Node) -> Node:
     own = _in_full(node)
     under = None if preset is None else _in_full(preset)
@@ -108,7 +112,7 @@ def _stacked(preset: Node | None, node: Node) -> Node:
     if under is not None and len(schemes) > 1:
         under = put(under, None, "verify")
     tree = laid_over(under, own)
-    time = deep(tree, "verify", "timestamp")
+    time = deep(tree, "verify", "timestamp") or deep(tree, "verify", "issued_at")
     if time is not None and deep(tree, "verify", "tolerance") is None:
         tree = put(tree, replace(time, content=_TOLERANCE, plain=True), "verify", "tolerance")
     return tree

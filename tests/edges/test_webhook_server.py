@@ -25,7 +25,7 @@ from tests.support.http1 import Answered, answers, exchange
 from tests.support.webhooks import Ears
 
 pytestmark = pytest.mark.sockets
-CASES = cases("stripe", "slack", "twilio", "github")
+CASES = cases()
 STRIPE, TWILIO = CASES["stripe/valid"], CASES["twilio/valid"]
 
 

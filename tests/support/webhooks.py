@@ -14,6 +14,7 @@ from proxy.model import Body, Call, Headers, Request, Response, Stream, Whole
 from proxy.rules.credentials import Secret
 from proxy.rules.signatures import VerifySettings
 from proxy.timing import Alarms
+from proxy.webhooks.fetching import Fetched, FetchFailed
 from proxy.webhooks.forward import Forward
 from proxy.webhooks.intake import Intake
 from proxy.webhooks.receive import Receiver, Surroundings
@@ -87,14 +88,21 @@ class Listening:
         script: Sequence[Line] = (),
         secrets: Mapping[str, bytes] | None = None,
         places: int = 9,
+        fetched: Mapping[str, Fetched | FetchFailed] | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.application = Provider(loop, script or [lambda _: answer(200, b"taken")])
         self.ears = Ears()
         self.secrets = dict({"new": b"the-newer-one", "old": SECRET} if secrets is None else secrets)
+        self.fetched = dict(fetched or {})
+        self.asked: list[str] = []  # the addresses that were fetched
         time, alarms = clock(loop), Alarms(loop)
         around = Surroundings(
-            secret=self._secret, intake=Intake(time.now, alarms, places), events=self.ears, clock=time
+            secret=self._secret,
+            intake=Intake(time.now, alarms, places),
+            events=self.ears,
+            clock=time,
+            fetch=self._fetch,
         )
         assert webhook.deliver is not None
         forward = Forward(self.application, webhook.deliver, time.now, alarms)
@@ -104,6 +112,13 @@ class Listening:
     def _secret(self, name: str) -> Secret | None:
         value = self.secrets.get(name)
         return None if value is None else Secret(name, value)
+
+    async def _fetch(self, url: str) -> Fetched:
+        self.asked.append(url)
+        found = self.fetched.get(url, FetchFailed("connect_refused"))
+        if isinstance(found, FetchFailed):
+            raise found
+        return found
 
     async def send(
         self, body: bytes | Stream = b"", headers: Headers = (), line: str = "POST /in/plain", length: int | None = None
