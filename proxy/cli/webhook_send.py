@@ -154,8 +154,9 @@ def _blanks(type: str, age: float) -> Blanks:
 
 def _newest(settings: Settings, webhook: WebhookSettings) -> bytes:
     from proxy.cli.webhook_verify import Ended, secret_of
+    from proxy.rules.special_signing import needs_private_key
 
-    if webhook.verify.scheme in ("ed25519", "ecdsa", "rsa", "aws_sns"):
+    if needs_private_key(webhook.verify):
         raise Ended(
             f"{webhook.name}: its secret is a public key, which verifies and cannot sign: give the private one with "
             "--key FILE (PEM); for tests make a pair of your own and configure its public half"

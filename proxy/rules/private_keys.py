@@ -10,7 +10,7 @@ import hashlib
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 
 from proxy.rules.signed_values import key_bytes
 
@@ -49,6 +49,12 @@ def rsa_signature(key: bytes, algorithm: str, message: bytes) -> bytes:
     if not isinstance(found, rsa.RSAPrivateKey):
         raise ValueError("is not an RSA private key")
     return found.sign(hashlib.new(algorithm, message).digest(), padding.PKCS1v15(), Prehashed(_HASHES[algorithm]))
+
+
+def joined_pair(signature: bytes) -> bytes:
+    """A DER signature of P-256 as a token has it: two numbers of 32 bytes, one behind the other (RFC 7518, 3.4)."""
+    first, second = decode_dss_signature(signature)
+    return first.to_bytes(32, "big") + second.to_bytes(32, "big")
 
 
 def new_private_key(scheme: str) -> bytes:

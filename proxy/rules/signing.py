@@ -20,10 +20,10 @@ from proxy.rules.placing import CannotPlace, Outgoing, put
 from proxy.rules.schemes import SCHEMES
 from proxy.rules.signatures import VerifySettings, locators_of
 from proxy.rules.signed_values import key_bytes
+from proxy.rules.special_signing import kind_of_key, needs_private_key, sign_adyen, sign_jwt, sign_sns
 from proxy.rules.templates import compile_template
 from proxy.rules.twilio_signature import signed_size
 
-_PRIVATE = ("ed25519", "ecdsa", "rsa")
 _DER = bytes.fromhex("3006020101020101")  # the smallest signature that looks like one of ECDSA
 
 
@@ -76,10 +76,10 @@ def sign_anew(
 
 def stranger(settings: VerifySettings, pen: Pen) -> bytes:
     """A secret, or private key, that fits the settings and is not the webhook's."""
-    if settings.scheme in _PRIVATE:
+    if needs_private_key(settings):
         from proxy.rules.private_keys import new_private_key  # noqa: PLC0415 - as below
 
-        return new_private_key(settings.scheme)
+        return new_private_key(kind_of_key(settings))
     other = hashlib.sha256(pen.id + pen.secret).digest()
     encoding = settings.key.encoding
     if settings.scheme == "basic":
@@ -179,6 +179,36 @@ def _twilio(settings: VerifySettings, public_url: str | None, request: Outgoing,
     return put(request, where, written(_made(_hmac, settings, claim, pen), "base64"))
 
 
+def _jwt(settings: VerifySettings, public_url: str | None, request: Outgoing, pen: Pen) -> Outgoing:
+    SCHEMES["jwt"](settings, public_url)  # refuses settings by which nothing could be signed
+    try:
+        return sign_jwt(settings, request, pen.secret, pen.wall, pen.id)
+    except ValueError as error:
+        raise CannotSign(f"the key {error}") from None
+
+
+def _adyen(settings: VerifySettings, _public_url: str | None, request: Outgoing, pen: Pen) -> Outgoing:
+    try:
+        return sign_adyen(settings, request, pen.secret)
+    except CannotPlace:
+        raise
+    except ValueError as error:
+        raise CannotSign(f"the key {error}") from None
+
+
+def _sns(settings: VerifySettings, _public_url: str | None, request: Outgoing, pen: Pen) -> Outgoing:
+    if not settings.secrets:
+        raise CannotSign(
+            "Amazon alone can sign by its own certificate: pin one of your own with verify.secrets and use its key"
+        )
+    try:
+        return sign_sns(settings, request, pen.secret)
+    except CannotPlace:
+        raise
+    except ValueError as error:
+        raise CannotSign(f"the key {error}") from None
+
+
 _SIGNERS: dict[str, Signer] = {
     "hmac": _templated(_hmac, lambda settings: bytes(hashlib.new(settings.algorithm).digest_size)),
     "ed25519": _templated(_ed25519, lambda _: bytes(64)),
@@ -187,6 +217,9 @@ _SIGNERS: dict[str, Signer] = {
     "token": _token,
     "basic": _basic,
     "twilio": _twilio,
+    "jwt": _jwt,
+    "adyen": _adyen,
+    "aws_sns": _sns,
 }
 
 
@@ -203,6 +236,8 @@ def _filled(settings: VerifySettings, request: Outgoing, pen: Pen) -> Outgoing:
     if settings.timestamp is not None and not settings.timestamp.startswith("param:"):
         request = put(request, settings.timestamp, time_text(pen.wall, settings.timestamp_unit))
     request = _with_id(settings, request, pen)
+    if settings.nonce is not None and not any(parse_locator(settings.nonce).find(request.seen())):
+        request = put(request, settings.nonce, pen.id)
     template = compile_template(settings.signed or "", settings.options)
     for locator in template.locators:
         if locator.kind != "param" and not any(locator.find(request.seen())):

@@ -14,7 +14,7 @@ from proxy.config.manifest import Presets
 from proxy.config.schema import Settings
 from proxy.config.webhooks import preset_rows
 from proxy.rules.credentials import Secret
-from proxy.rules.diagnosis.case import Asked, signed_time
+from proxy.rules.diagnosis.case import ABOUT_TIME, Asked, signed_time
 from proxy.rules.diagnosis.diagnose import Diagnosis, diagnose
 from proxy.rules.incoming import Incoming
 from proxy.rules.signatures import VerifySettings
@@ -22,10 +22,9 @@ from proxy.webhooks.refused import RefusedRequest
 
 Read = Callable[[str], Secret | None]  # None: the secret cannot be read
 
-_ABOUT_TIME = ("expired", "future")
 _ABOUT_SIGNATURES = frozenset(
     (
-        *_ABOUT_TIME,
+        *ABOUT_TIME,
         "algorithm_not_allowed",
         "ambiguous_signature",
         "bad_certificate_url",
@@ -81,7 +80,7 @@ def why_last(settings: Settings, webhook: str, refused: Sequence[RefusedRequest]
             fix="save such a request and give it with --file",
         )
     verify, url = settings.webhooks[webhook].verify, settings.webhooks[webhook].public_url
-    times = [(one.at, signed_time(verify, url, one.seen())) for one in refused if one.outcome in _ABOUT_TIME]
+    times = [(one.at, signed_time(verify, url, one.seen())) for one in refused if one.outcome in ABOUT_TIME]
     skews = [at - when for at, when in times if when is not None]
     found = why(settings, webhook, last.seen(), read, last.at, skews)
     return replace(found, reason=last.outcome) if found.ok and last.outcome == "replayed" else found

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 import stripe
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +20,7 @@ from proxy.rules.schemes import compile_scheme
 from proxy.rules.signatures import KeySettings, Verified, VerifySettings
 from proxy.rules.signing import CannotSign, Pen, sign, sign_anew
 from tests.support.judging import KEY, NOW, PLAIN, TIMED
+from tests.support.pems import private_pem, public_pem
 
 URL = "https://hooks.example.test/in?given=1"
 PEN = Pen(KEY, NOW, b"evt_made_up")
@@ -133,20 +133,11 @@ PRIVATE = {
 }
 
 
-def pem(key: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
-    form = serialization.PrivateFormat.PKCS8
-    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
-
-
-def public_pem(key: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
-    return key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-
-
 @pytest.mark.parametrize("scheme", PRIVATE)
 def test_a_private_key_signs_for_its_public_one(scheme: str) -> None:
     key, changes = PRIVATE[scheme]
     settings = replace(TIMED, scheme=scheme, key=KeySettings(encoding="pem"), **changes)
-    signed = sign(settings, URL, POST, PEN._replace(secret=pem(key)))
+    signed = sign(settings, URL, POST, PEN._replace(secret=private_pem(key)))
     assert proven(settings, signed, public_pem(key))
 
 
@@ -164,7 +155,7 @@ def test_an_ed25519_key_may_be_its_bytes() -> None:
 
 def test_a_value_of_the_template_that_the_request_lacks_becomes_the_id() -> None:
     key = PRIVATE["rsa"][0]
-    signed = sign(PAYPAL, URL, POST, PEN._replace(secret=pem(key)))
+    signed = sign(PAYPAL, URL, POST, PEN._replace(secret=private_pem(key)))
     assert proven(PAYPAL, signed, public_pem(key))
     assert (b"Paypal-Transmission-Id", b"evt_made_up") in [(name.title(), value) for name, value in signed.headers]
 
@@ -173,7 +164,7 @@ REFUSED = {
     "a public key for the private one": (replace(TIMED, scheme="ed25519"), KEY, "the key"),
     "another curve's key": (
         replace(TIMED, scheme="ecdsa"),
-        pem(ec.generate_private_key(ec.SECP384R1())),
+        private_pem(ec.generate_private_key(ec.SECP384R1())),
         "the key is not a P-256 private key",
     ),
     "a secret in another encoding": (replace(PLAIN, key=KeySettings(encoding="hex")), b"xyz", "the key is not hex"),

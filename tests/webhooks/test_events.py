@@ -3,10 +3,12 @@
 import itertools
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,10 +20,13 @@ from proxy.config.webhooks import preset_rows
 from proxy.rules.credentials import Secret
 from proxy.rules.placing import Outgoing
 from proxy.rules.schemes import compile_scheme
-from proxy.rules.signatures import VerifySettings
+from proxy.rules.signatures import Verified, VerifySettings
 from proxy.rules.signing import CannotSign
 from proxy.webhooks.events import Event, Wish, event
 from proxy.webhooks.sampling import FOLDER, Blanks, sample, types
+from tests.support.pems import private_pem, public_pem
+from tests.support.presets import presets
+from tests.support.signed_by import Keys, keys_for
 
 NOW = 1_790_000_000.0
 KEY = b"made-up-secret"
@@ -99,6 +104,37 @@ def test_each_sample_is_signed_and_named_as_its_provider_does(provider: str) -> 
         naming = compile_scheme(one.verify, one.public_url).naming(request.seen())
         if name not in ("url_verification", "command", "block_actions"):
             assert naming.id is not None
+
+
+@pytest.mark.parametrize("provider", sorted(ROWS))
+def test_every_preset_can_send_what_it_verifies(provider: str) -> None:
+    settings = presets()[provider]
+    keys = keys_for(provider)
+    if provider == "aws_sns":
+        private = rsa.generate_private_key(65537, 2048)
+        settings = replace(settings, verify=replace(settings.verify, secrets=("key",)))
+        keys = Keys(public_pem(private), private_pem(private))
+    scheme = compile_scheme(settings.verify, settings.public_url)
+    for name in types(provider):
+        found = event(settings, Wish(type=name, key=keys.signing), b"", blanks(name)).request
+        proof = scheme.verify(found.seen(), scheme.keys([Secret("key", keys.configured)]), NOW)
+        assert isinstance(proof, Verified), (name, proof)
+
+
+@pytest.mark.parametrize("provider", ["adyen", "vonage", "plaid", "telnyx", "msgraph", "mailgun", "sendgrid"])
+@pytest.mark.parametrize("bad", ["signature", "secret"])
+def test_other_schemes_are_spoiled_too(provider: str, bad: str) -> None:
+    keys = keys_for(provider)
+    one = presets()[provider]
+    found = event(one, Wish(type=types(provider)[0], key=keys.signing, bad=bad), b"", blanks()).request  # type: ignore[arg-type]  # a row
+    scheme = compile_scheme(one.verify, one.public_url)
+    proof = scheme.verify(found.seen(), scheme.keys([Secret("key", keys.configured)]), NOW)
+    assert getattr(proof, "outcome", "accepted") == "bad_signature"
+
+
+def test_amazon_alone_signs_for_its_own_certificate() -> None:
+    with pytest.raises(CannotSign, match="pin one of your own"):
+        event(presets()["aws_sns"], Wish(type="Notification", key=b"key"), b"", blanks())
 
 
 def test_the_query_of_the_public_url_is_sent() -> None:

@@ -109,6 +109,13 @@ def _unknown(asked: Asked, found: Rejected) -> Finding:
         return hinted(
             "unknown", what, f"correct the value of {names}, or {asked.key('verify.key')}, which says how it is written"
         )
+    if not asked.secrets:
+        return hinted(
+            "unknown",
+            found.detail,
+            "the certificate that the message names is fetched by the running program alone; pin it with "
+            f"{asked.key('verify.secrets')} to have such requests looked into",
+        )
     if found.outcome in ("missing_timestamp", "missing_id"):
         key = "timestamp" if found.outcome == "missing_timestamp" else "id"
         return hinted(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from statistics import median
 from typing import Literal
 
-from proxy.rules.diagnosis.case import Asked, Finding, fits, proven, signed_text, signed_time
+from proxy.rules.diagnosis.case import ABOUT_TIME, Asked, Finding, fits, proven, signed_text, signed_time
 from proxy.rules.incoming import Incoming
 from proxy.rules.signatures import Rejected
 
@@ -22,7 +22,7 @@ _UNITS: tuple[Literal["s", "ms", "iso8601"], ...] = ("s", "ms", "iso8601")
 
 def expired_or_future(asked: Asked, incoming: Incoming, found: Rejected) -> Iterator[Finding]:
     """Genuine, and too far from now."""
-    if found.outcome not in ("expired", "future"):
+    if found.outcome not in ABOUT_TIME:
         return
     when = signed_time(asked.settings, asked.public_url, incoming)
     if when is None or _factor(when, asked.wall):
