@@ -60,5 +60,5 @@ class RefusedRequests:
     def last(self, webhook: str | None = None, limit: int = MOST) -> Sequence[RefusedRequest]:
         """The latest ones first, of one webhook or of all."""
         kept = self._kept.values() if webhook is None else [self._kept.get(webhook, ())]
-        found = [request for one in kept for request in one]
-        return sorted(reversed(found), key=lambda request: request.at, reverse=True)[:limit]
+        found = [request for one in kept for request in reversed(one)]
+        return sorted(found, key=lambda request: request.at, reverse=True)[:limit]
