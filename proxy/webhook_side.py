@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from proxy import app
 from proxy.config.schema import Settings, WebhookSettings
@@ -31,6 +32,7 @@ from proxy.webhooks.outgoing import Writer
 from proxy.webhooks.receive import Receiver, Surroundings
 from proxy.webhooks.refused import RefusedRequests
 from proxy.webhooks.trying import Try
+from proxy.webhooks.why import said_in_full, why_last
 
 ANYWHERE = EgressSettings(allow=("0.0.0.0/0", "::/0"))  # the operator's own application; metadata services stay denied
 
@@ -92,10 +94,17 @@ class WebhookSide:
         keeping = Keeping(inbox, self._settings.inbox, parts.clock.now, parts.alarms)
         world = World(inbox=inbox, loop=parts.loop, clock=parts.clock, dice=parts.dice, events=parts.events)
         deliveries = Deliveries(keeping, self._settings.inbox, world)
-        self.desk = WebhookDesk(keeping, self.refused, self._redactor, parts.clock.wall, deliveries.wake)
+        wall = parts.clock.wall
+        self.desk = WebhookDesk(keeping, self.refused, self._redactor, wall, deliveries.wake, self._why)
         self._inbox, self._keeping, self._deliveries = inbox, keeping, deliveries
         self.use(self._settings)
         deliveries.start()
+
+    def _why(self, webhook: str, at: float | None) -> dict[str, object] | None:
+        last = self.refused.last(webhook)
+        judged = last if at is None else [replace(one, at=at) for one in last]
+        found = why_last(self._settings, webhook, judged, self._parts.secrets.get)
+        return None if found is None else said_in_full(found)
 
     async def _open_later(self) -> None:
         try:

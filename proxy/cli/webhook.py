@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 import typer
 
+from proxy.cli.webhook_verify import verify
 from proxy.config.load import find
 
 DONE, FAILED, WRONG = 0, 1, 2  # exit codes
@@ -31,8 +32,9 @@ Json = Annotated[bool, typer.Option("--json", help="for programs")]
 Shown = Mapping[str, Any]
 
 app = typer.Typer(
-    name="webhook", help="The inbox: what came, what became of it, and what was refused.", no_args_is_help=True
+    name="webhook", help="The inbox: what came, what became of it, what was refused and why.", no_args_is_help=True
 )
+app.command(epilog="Example: outrigger webhook verify --webhook stripe --last")(verify)
 
 
 @app.command("list", epilog="Example: outrigger webhook list --webhook stripe --state dead")

@@ -153,3 +153,16 @@ def _check(tree: Node, complaints: Complaints) -> None:
     for name, words in entries(deep(tree, "answer", "headers")).items():
         if not TOKEN.fullmatch(name) or any(ord(mark) < 32 for mark in text(words) or ""):
             complaints.add(words, "header names and values without control characters", given="another header")
+
+
+def preset_rows(presets: Presets, filling: Filling) -> dict[str, VerifySettings]:
+    """Every provider's `verify:` as it is without a word of ours, by its name."""
+    found = {}
+    for name in presets.webhook_names():
+        preset = presets.webhook(name)
+        if preset is not None:
+            tree = deep(_stacked(preset, replace(preset, content={})), "verify")
+            row = None if tree is None else filling.settings(VerifySettings, tree, "")
+            if row is not None:
+                found[name] = row
+    return found

@@ -153,6 +153,9 @@ class AdminApi:
     async def refused(self, ask: Ask, _: str) -> Answer:
         return shown(desk_of(self._program.webhooks).refused(ask.target))
 
+    async def verify(self, ask: Ask, _: str) -> Answer:
+        return shown(desk_of(self._program.webhooks).verify(ask.target))
+
     async def redeliver(self, ask: Ask, id: str) -> Answer:
         await json_of(ask)
         return shown(await desk_of(self._program.webhooks).redeliver(id), status=202)
@@ -200,6 +203,7 @@ ROWS = (
     _row_of("POST", rb"/api/webhooks/events/" + _EVENT + rb"/redeliver", AdminApi.redeliver),
     _row_of("POST", rb"/api/webhooks/events/" + _EVENT + rb"/ack", AdminApi.ack),
     _row_of("GET", rb"/api/webhooks/refused", AdminApi.refused),
+    _row_of("GET", rb"/api/webhooks/verify", AdminApi.verify),
     _row_of("POST", rb"/api/webhooks/pull", AdminApi.pull),
     _row_of("POST", rb"/api/reload", AdminApi.reload),
 )

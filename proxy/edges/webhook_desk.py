@@ -26,13 +26,17 @@ PULLED, MOST_PULLED = 10, 100  # events
 LEASE, LEAST_LEASE, MOST_LEASE = 60.0, 1.0, 12 * 3600.0  # seconds
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
+_UNIX = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?")
+
 Shown = dict[str, Any]
+Why = Callable[[str, float | None], Shown | None]  # webhook, Unix seconds; None: nothing was refused for its signature
 
 
 class WebhookDesk:
     """What can be asked and done. Raises `No`, and `InboxUnavailable` where the store says nothing.
 
     `webhooks`: their names now, each with whether it delivers. `wake`: tells the delivery that an event is due.
+    `why`: says why a webhook's last refused request failed.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class WebhookDesk:
         redactor: Redactor,
         wall: Callable[[], float],
         wake: Callable[[str], None],
+        why: Why,
     ) -> None:
         self.names: Mapping[str, bool] = {}
         self._keeping = keeping
@@ -49,6 +54,7 @@ class WebhookDesk:
         self._redactor = redactor
         self._wall = wall
         self._wake = wake
+        self._why = why
 
     async def look(self) -> None:
         """Counts anew, for `gauges()`."""
@@ -139,6 +145,19 @@ class WebhookDesk:
         given = query_of(target, frozenset({"webhook", "limit"}))
         last = self._refused.last(given.get("webhook"), _limit(given, MOST, MOST_EVENTS))
         return {"refused": [self._refusal(one) for one in last]}
+
+    def verify(self, target: bytes) -> Shown:
+        """Why the last refused request of a webhook failed; nothing of the request is shown, nor any secret."""
+        given = query_of(target, frozenset({"webhook", "at"}))
+        webhook, at = given.get("webhook", ""), given.get("at")
+        if webhook not in self.names:
+            raise No(404, "unknown_webhook", "There is no webhook of that name.")
+        if at is not None and not _UNIX.fullmatch(at):
+            raise No(400, "bad_request", "at is Unix seconds.")
+        found = self._why(webhook, None if at is None else float(at))
+        if found is None:
+            raise No(404, "not_found", "No request was refused for its signature since the program started.")
+        return found
 
     def _refusal(self, one: RefusedRequest) -> Shown:
         return {

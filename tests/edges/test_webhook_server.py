@@ -24,9 +24,9 @@ from proxy.webhooks.keeping import Keeping
 from proxy.webhooks.outgoing import Writer
 from proxy.webhooks.receive import Receiver, Surroundings
 from proxy.webhooks.refused import RefusedRequests
-from tests.support.inbox import MemoryInbox
 from tests.support.cases import Case, cases
 from tests.support.http1 import Answered, answers, exchange
+from tests.support.inbox import MemoryInbox
 from tests.support.webhooks import Ears
 
 pytestmark = pytest.mark.sockets
