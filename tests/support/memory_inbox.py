@@ -1,7 +1,7 @@
 """An inbox in memory: the model of what a store does, for tests of those who use one."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from proxy.webhooks.inbox import Arrival, InboxUnavailable, Kept, Page, State, Stats, Stored
@@ -62,18 +62,20 @@ class MemoryInbox:
     async def fail(self, id: str, wall: float, next_at: float | None, status: int | None, error: str) -> None:
         await self._work()
         stored = self.events[id]
-        self._put(replace(stored, attempts=stored.attempts + 1, last_status=status, last_error=error), next_at)
+        self._put(
+            replace(stored, attempts=stored.attempts + 1, last_status=status, last_error=error, done_at=wall), next_at
+        )
 
     async def release(self, id: str, wall: float, next_at: float | None, error: str) -> None:
         await self._work()
-        self._put(replace(self.events[id], last_error=error), next_at)
+        self._put(replace(self.events[id], last_error=error, done_at=wall), next_at)
 
     async def next_due(self, webhook: str) -> float | None:
         await self._work()
         due = [
             self.claims.get(name, one.next_at or 0.0)
             for name, one in self.events.items()
-            if one.arrival.webhook == webhook and one.state == "pending"
+            if one.arrival.webhook == webhook and one.state == "pending" and not self._held(name, one)
         ]
         return min(due, default=None)
 
@@ -140,23 +142,30 @@ class MemoryInbox:
             self.nonces[arrival.webhook, arrival.nonce] = arrival.digest
 
     def _taken(self, webhook: str, state: State, limit: int, wall: float, until: float) -> Sequence[Stored]:
-        held: set[str] = set()
         taken = []
         for name, one in sorted(self.events.items(), key=_age):
-            key = one.arrival.order_key
-            if one.arrival.webhook != webhook or one.state != state or key in held:
+            if one.arrival.webhook != webhook or one.state != state or self._held(name, one):
                 continue
-            if key is not None:
-                held.add(key)
             if self.claims.get(name, one.next_at or 0.0) <= wall and len(taken) < limit:
                 self.claims[name] = until
                 taken.append(one)
         return taken
 
+    def _held(self, name: str, one: Stored) -> bool:
+        """An older event of its order key is not delivered yet."""
+        key = one.arrival.order_key
+        before = [other for other in self.events if other < name]
+        return key is not None and any(
+            self.events[other].arrival.order_key == key and self.events[other].state in UNDELIVERED for other in before
+        )
+
     def _put(self, stored: Stored, next_at: float | None) -> None:
         self.claims.pop(stored.arrival.id, None)
+        if next_at is not None:
+            stored = replace(stored, done_at=None)
         dead = next_at is None and stored.state != "delivered"
         self.events[stored.arrival.id] = replace(stored, state="dead" if dead else stored.state, next_at=next_at)
 
 
-_age: Callable[[tuple[str, Stored]], tuple[float, str]] = lambda item: (item[1].arrival.received_at, item[0])  # noqa: E731
+def _age(item: tuple[str, Stored]) -> tuple[float, str]:
+    return item[1].next_at or 0.0, item[0]
