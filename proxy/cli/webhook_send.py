@@ -11,7 +11,6 @@ import os
 import secrets
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -174,12 +173,13 @@ def _newest(settings: Settings, webhook: WebhookSettings) -> bytes:
 
 
 def _id(webhook: WebhookSettings, request: Outgoing) -> str:
+    from proxy.rules.event_keys import event_id
     from proxy.rules.schemes import compile_scheme
-    from proxy.webhooks.forward import event_id
 
     incoming = request.seen()
-    verify = replace(webhook.verify, nonce=None)
-    return event_id(incoming, compile_scheme(verify, webhook.public_url).naming(incoming)).decode()
+    scheme = compile_scheme(webhook.verify, webhook.public_url)
+    scheme.verify(incoming, [], 0.0)  # an id may stand in the token that this reads
+    return event_id(incoming, scheme.naming(incoming))
 
 
 def _contents(name: str) -> bytes:

@@ -129,7 +129,8 @@ def _print(found: Mapping[str, Any]) -> None:
     if found["ok"]:
         print(f"verified: {found['what']}")
     else:
-        certain = "proven" if found["proof"] else "a hint, not proven"
+        hint = "nothing is proven" if found["finding"] == "unknown" else "a hint, not proven"
+        certain = "proven" if found["proof"] else hint
         print(f"{found['reason']}: {found['finding']} ({certain})")
         print(f"  {_clean(found['what'])}")
         print(f"  fix: {_clean(found['fix'] or '')}")
