@@ -34,7 +34,7 @@ STEPS = st.one_of(
 
 
 @given(st.lists(st.tuples(times, STEPS), max_size=25))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_store_says_what_plain_lists_would(fresh_url, script):
     asyncio.run(_play(fresh_url(), script))
 
