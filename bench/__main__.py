@@ -17,6 +17,7 @@ from bench.chain import chain
 from bench.inbox import inbox
 from bench.load import load
 from bench.peers import Process, envoy, haproxy, outrigger, provider
+from bench.webhooks import webhooks
 
 ROUNDS = 3
 SECONDS = 3.0
@@ -31,6 +32,7 @@ def main() -> None:
         added(peers, upstream)
         start(here, upstream)
         print(inbox(here))
+        print(webhooks(here))
         print(f"chain_only     {chain(here):.1f} µs   (rules and stages around an upstream that answers at once)")
 
 

@@ -47,11 +47,16 @@ def inbox(folder: Path) -> str:
 def _round(folder: Path) -> Figures:
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         stored, waits = runner.run(_store(folder))
+    per_second, commit = bare(folder)
+    return Figures(stored, per_second, commit, sorted(waits)[int(len(waits) * 0.99)])
+
+
+def bare(folder: Path) -> tuple[float, float]:
+    """Rows a second by bare commits of 32 into a new file in `folder`; seconds of a bare commit of one."""
     with closing(_bare_file(folder / "bare.db")) as database:
         rows = [row_of(_event(number)) for number in range(EVENTS)]
-        bare = EVENTS / _commits(database, rows, TOGETHER)
-        commit = _commits(database, [row_of(_event(EVENTS + number)) for number in range(200)], 1) / 200
-    return Figures(stored, bare, commit, sorted(waits)[int(len(waits) * 0.99)])
+        per_second = EVENTS / _commits(database, rows, TOGETHER)
+        return per_second, _commits(database, [row_of(_event(EVENTS + number)) for number in range(200)], 1) / 200
 
 
 async def _store(folder: Path) -> tuple[float, list[float]]:
