@@ -24,7 +24,7 @@ SHORTEST: Seconds = 0.1  # before writing down is tried again
 PAUSE: Seconds = 1.0  # after a look at the inbox that failed
 SOON: Seconds = 0.25  # until another look at events that are due and that nobody may have yet
 LONGEST_PAUSE: Seconds = 30.0  # between two looks, in case somebody else changed the inbox
-RECORDING: Seconds = 30.0  # of a claim, beyond `deliver.timeout`, for writing down what came of it
+RECORDING: Seconds = 10.0  # of a claim, beyond `deliver.timeout`, for writing down what came of it
 OVERDUE = 100  # events that are looked through at once for those that are too old
 
 

@@ -23,6 +23,7 @@ TOKEN = "operator-token-of-this-test"
 ENVIRON = {"STRIPE_WEBHOOK_SECRET": SECRET, "ADMIN": TOKEN}
 OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
 SHORT = "retry: {waits: [1s, 1s], jitter: 0}"
+PATIENT = "retry: {waits: [1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1h], jitter: 0}"
 
 
 class Inbox:
@@ -42,7 +43,7 @@ secrets: {{admin_token: {{env: ADMIN}}}}
 admin: {{token: admin_token}}
 webhooks:
   stripe: {{integration: stripe, deliver: {{url: "{url}/hooks", {SHORT}}}}}
-  patient: {{integration: stripe, deliver: {{url: "{url}/hooks", retry: {{waits: [1s, 1s, 1s, 1s, 1s, 1s, 1s, 1s, 1h], jitter: 0}}}}}}
+  patient: {{integration: stripe, deliver: {{url: "{url}/hooks", {PATIENT}}}}}
   failing: {{integration: stripe, deliver: {{url: "{url}/hooks", {SHORT}}}}}
   gone: {{integration: stripe, deliver: {{url: "{url}/hooks", {SHORT}}}}}
   both: {{integration: stripe, deliver: {{url: "{url}/hooks", mode: sync_then_stored, {SHORT}}}}}
