@@ -154,7 +154,7 @@ class AdminApi:
         return shown(desk_of(self._program.webhooks).refused(ask.target))
 
     async def verify(self, ask: Ask, _: str) -> Answer:
-        return shown(desk_of(self._program.webhooks).verify(ask.target))
+        return shown(await desk_of(self._program.webhooks).verify(ask.target))
 
     async def redeliver(self, ask: Ask, id: str) -> Answer:
         await json_of(ask)

@@ -76,8 +76,9 @@ def _json(body: bytes) -> Iterator[tuple[str, bytes | None]]:
     except (ValueError, RecursionError):
         return
     tokens = _TOKENS.findall(text)
-    for said, changes in _combined():
-        yield said, _written(text, tokens, changes)
+    spaced = {name: "".join(pieces(tokens)) for name, pieces in _SPACED.items()} | {"": text}
+    for said, (spacing, *changes) in _combined():
+        yield said, _written(spaced[spacing], changes)
 
 
 def _combined() -> Iterator[tuple[str, tuple[str, str, str]]]:
@@ -104,15 +105,13 @@ _SAID = {
 }
 
 
-def _written(text: str, tokens: Sequence[str], changes: tuple[str, str, str]) -> bytes | None:
-    spacing, unicode, slashes = changes
-    whole = "".join(_SPACED[spacing](tokens)) if spacing else text
-    for change in (slashes, unicode):
+def _written(text: str, changes: Sequence[str]) -> bytes | None:
+    for change in reversed(changes):  # slashes first: escapes bring new backslashes
         if change:
             pattern, replacement = _REPLACED[change]
-            whole = pattern.sub(replacement, whole)
+            text = pattern.sub(replacement, text)
     try:
-        return whole.encode()
+        return text.encode()
     except UnicodeError:
         return None
 
