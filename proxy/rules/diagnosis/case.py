@@ -18,6 +18,7 @@ from proxy.rules.signatures import Rejected, SecretUnusable, Verified, VerifySet
 
 ABOUT_TIME = ("expired", "future")  # the window is looked at only when the MAC has fitted
 _SHOWN_BODY = 48  # bytes of a body that are shown
+_LONG = 400  # bytes from which another piece is shortened too: a token, a message of SNS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +126,9 @@ def signed_text(asked: Asked, incoming: Incoming) -> str | None:
     pieces = claim.messages[0]
     if asked.settings.scheme == "twilio":  # URL, query, and then the body's parameters one by one
         return _escaped(b"".join(pieces[:2])) + shortened(b"".join(pieces[2:]))
-    return "".join(shortened(piece) if piece is incoming.body else _escaped(piece) for piece in pieces)
+    return "".join(
+        shortened(piece) if piece is incoming.body or len(piece) > _LONG else _escaped(piece) for piece in pieces
+    )
 
 
 def shortened(body: bytes) -> str:
