@@ -6,6 +6,7 @@ it hands out elsewhere is redacted and can prove nothing.
 
 from __future__ import annotations
 
+import contextlib
 import json as text
 import os
 import re
@@ -97,7 +98,15 @@ def _of_file(settings: Settings, webhook: str, file: str, at: float | None) -> M
     except ValueError as error:
         raise Ended(f"{file}: {error}", WRONG) from None
     wall = datetime.now(UTC).timestamp() if at is None else at
-    return said_in_full(why(settings, webhook, incoming, lambda name: secret_of(settings, name), wall))
+    found = why(
+        settings,
+        webhook,
+        incoming,
+        lambda name: secret_of(settings, name),
+        wall,
+        unusable=lambda name: _unusable(settings, name),
+    )
+    return said_in_full(found)
 
 
 def _of_last(settings: Settings, webhook: str, at: float | None) -> Mapping[str, Any]:
@@ -123,6 +132,20 @@ def secret_of(settings: Settings, name: str) -> Secret | None:
         return Secret(name, reading(settings.secrets[name], os.environ))
     except (KeyError, Unreadable):
         return None
+
+
+def _unusable(settings: Settings, name: str) -> Secret | None:
+    """What stands where the secret is read from, whatever it is; None where nothing does."""
+    from proxy.rules.credentials import Secret
+
+    source = settings.secrets.get(name)
+    value = b""
+    if source is not None and source.env:
+        value = os.environ.get(source.env, "").encode("utf-8", "surrogateescape")
+    elif source is not None and source.file:
+        with contextlib.suppress(OSError):
+            value = Path(source.file).read_bytes()
+    return Secret(name, value) if value else None
 
 
 def _print(found: Mapping[str, Any]) -> None:

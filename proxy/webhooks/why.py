@@ -41,26 +41,43 @@ _ABOUT_SIGNATURES = frozenset(
 )
 
 
-def why(
-    settings: Settings, webhook: str, incoming: Incoming, read: Read, wall: float, skews: Sequence[float] = ()
+def why(  # noqa: PLR0913 - what is asked, and all that is around it
+    settings: Settings,
+    webhook: str,
+    incoming: Incoming,
+    read: Read,
+    wall: float,
+    *,
+    skews: Sequence[float] = (),
+    unusable: Read = lambda _: None,
 ) -> Diagnosis:
-    """What is wrong with a request for `webhook`, a name under `webhooks:`, judged as of `wall` (Unix seconds)."""
-    names = settings.webhooks[webhook].verify.secrets
-    secrets = [secret for name in names if (secret := read(name)) is not None]
-    if len(secrets) < len(names):
-        return _unreadable(settings, set(names) - {secret.name for secret in secrets})
+    """What is wrong with a request for `webhook`, a name under `webhooks:`, judged as of `wall` (Unix seconds).
+
+    `unusable`: what stands where a secret should be that `read` does not take, a line break in it for instance.
+    """
     one = settings.webhooks[webhook]
+    names = one.verify.secrets
+    secrets = [secret for name in names if (secret := read(name)) is not None]
+    missing = set(names) - {secret.name for secret in secrets}
+    broken = [secret for name in sorted(missing) if (secret := unusable(name)) is not None]
+    if len(broken) < len(missing):
+        return _unreadable(settings, missing)
     asked = Asked(
         webhook=webhook,
         settings=one.verify,
-        secrets=secrets,
+        secrets=[*secrets, *broken],
         wall=wall,
         public_url=one.public_url,
         others=list(_others(settings, webhook, read)),
         presets=_presets(one.integration),
         skews=skews,
     )
-    return diagnose(asked, incoming)
+    found = diagnose(asked, incoming)
+    if not broken:
+        return found
+    if found.finding != "secret_format":
+        return _unreadable(settings, missing)
+    return replace(found, reason="secret_unavailable")  # what the listener says, which does not look at such a value
 
 
 def why_last(settings: Settings, webhook: str, refused: Sequence[RefusedRequest], read: Read) -> Diagnosis | None:
@@ -82,7 +99,7 @@ def why_last(settings: Settings, webhook: str, refused: Sequence[RefusedRequest]
     verify, url = settings.webhooks[webhook].verify, settings.webhooks[webhook].public_url
     times = [(one.at, signed_time(verify, url, one.seen())) for one in refused if one.outcome in ABOUT_TIME]
     skews = [at - when for at, when in times if when is not None]
-    found = why(settings, webhook, last.seen(), read, last.at, skews)
+    found = why(settings, webhook, last.seen(), read, last.at, skews=skews)
     return replace(found, reason=last.outcome) if found.ok and last.outcome == "replayed" else found
 
 

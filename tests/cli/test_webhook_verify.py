@@ -96,6 +96,14 @@ def test_a_secret_that_is_not_set_is_said_with_its_variable(folder: Path) -> Non
     assert found["fix"] == "set the variable STRIPE_WEBHOOK_SECRET"
 
 
+@pytest.mark.parametrize("more", ["\n\n", "\t", "\r"])
+def test_a_secret_with_a_line_break_behind_it_is_found_and_not_served(folder: Path, more: str) -> None:
+    request = saved(folder)
+    code, found = verified(folder, "--file", request, "--at", str(NOW), STRIPE_WEBHOOK_SECRET=SECRET + more)
+    assert (code, found["reason"]) == (1, "secret_unavailable")
+    assert (found["finding"], found["proof"]) == ("secret_format", True)
+
+
 WRONG = {
     "neither a file nor --last": ((), "--last or --file"),
     "both": (("--file", "request", "--last"), "--last or --file"),
