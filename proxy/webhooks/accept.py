@@ -76,10 +76,12 @@ class Acceptance:
             raise Refused(503, "inbox_unavailable", str(error), (told,), arrival.key_name) from None
 
     async def _store(self, arrival: Arrival, why: str = "") -> Response:
-        kept = await self._ways.keeping.put(arrival)
+        try:
+            kept = await self._ways.keeping.put(arrival)
+        finally:  # a sender that left does not take its event along
+            self._ways.wake()
         if kept is not Kept.NEW:
             return self._again(kept, arrival)
-        self._ways.wake()
         self._ended("accepted", arrival, why)
         return accepted(self._answer)
 
