@@ -13,7 +13,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from proxy import integrations
-from proxy.config.schema import CallerSettings, DeliverSettings, Settings, WebhookSettings
+from proxy.config.schema import CallerSettings, Settings
 from proxy.edges.debug_store import DebugStore
 from proxy.edges.fetcher import Fetcher
 from proxy.edges.http1.pool import Resolver, Transport
@@ -41,11 +41,6 @@ from proxy.stages.retry import RetryStage
 from proxy.stages.sample import SampleStage
 from proxy.timing import Alarms, Clock, Dice, Waits
 from proxy.upstream import Registry, Snapshot, TimeoutSettings, TlsSettings, Upstream, UpstreamSettings, UpstreamState
-from proxy.webhooks.forward import Forward
-from proxy.webhooks.intake import Intake
-from proxy.webhooks.receive import Receiver, Surroundings
-
-ANYWHERE = EgressSettings(allow=("0.0.0.0/0", "::/0"))  # the operator's own application; metadata services stay denied
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,7 +55,6 @@ class Parts:
     events: Events
     secrets: Secrets
     resolver: Resolver
-    intake: Intake
     store: DebugStore | None = None
     registry: Registry = field(default_factory=Registry)
     transports: dict[tuple[object, ...], Transport] = field(default_factory=dict)
@@ -198,18 +192,6 @@ def transport(
     return parts.building[key]
 
 
-def receivers(settings: Settings, parts: Parts) -> dict[bytes, Handler]:
-    """What answers each path of the webhook listener."""
-    around = Surroundings(
-        secret=parts.secrets.get, intake=parts.intake, events=parts.events, clock=parts.clock, fetch=fetcher(parts)
-    )
-    return {
-        one.path.encode(): Receiver(one, forward(one, one.deliver, parts), around)
-        for one in settings.webhooks.values()
-        if one.deliver is not None
-    }
-
-
 def fetcher(parts: Parts) -> Fetcher:
     """Fetches what webhooks need from public addresses."""
     return Fetcher(
@@ -225,19 +207,6 @@ def fetcher(parts: Parts) -> Fetcher:
         ),
         parts.alarms,
         parts.clock,
-    )
-
-
-def forward(webhook: WebhookSettings, deliver: DeliverSettings, parts: Parts) -> Forward:
-    """Passes events of one webhook to the application's own address."""
-    origin, path = split_url(deliver.url)
-    timeout = TimeoutSettings(first_byte=deliver.timeout, total=deliver.timeout)
-    post = transport(parts, f"webhook {webhook.name}", origin, timeout, TlsSettings(), ANYWHERE)
-    return Forward(
-        lambda request: post(request.with_headers(request.headers, path + request.target)),
-        deliver,
-        parts.clock.now,
-        parts.alarms,
     )
 
 

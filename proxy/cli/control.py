@@ -26,7 +26,7 @@ class Unreachable(Exception):
 def is_healthy(path: Path) -> bool:
     """True if the program that serves this configuration answers its health check."""
     try:
-        return _ask(load(path, os.environ), "GET", "/healthz")[0] == 200
+        return ask(load(path, os.environ), "GET", "/healthz")[0] == 200
     except (ConfigurationError, Unreachable):
         return False
 
@@ -35,7 +35,7 @@ def set_breaker(path: Path, upstream: str, state: str) -> int:
     """Holds the breaker `open` or `closed`, or lets it go (`auto`). Returns an exit code."""
     try:
         settings = load(path, os.environ)
-        status, body = _ask(settings, "POST", f"/api/upstreams/{upstream}/breaker", {"state": state})
+        status, body = ask(settings, "POST", f"/api/upstreams/{upstream}/breaker", {"state": state})
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return WRONG
@@ -45,11 +45,12 @@ def set_breaker(path: Path, upstream: str, state: str) -> int:
     if status < 300:
         print(f"{upstream}: the breaker is {state}")
         return DONE
-    print(f"{upstream}: {_reason(body) or status}", file=sys.stderr)
+    print(f"{upstream}: {reason_in(body) or status}", file=sys.stderr)
     return FAILED
 
 
-def _ask(settings: Settings, method: str, path: str, content: object = None) -> tuple[int, bytes]:
+def ask(settings: Settings, method: str, path: str, content: object = None) -> tuple[int, bytes]:
+    """Status and body of the running program's answer. Raises `Unreachable`."""
     headers = {"Host": "localhost", "Accept": "application/json"}
     body = None
     if content is not None:
@@ -95,7 +96,8 @@ def _token(settings: Settings) -> str | None:
         return None
 
 
-def _reason(body: bytes) -> str | None:
+def reason_in(body: bytes) -> str | None:
+    """What a problem document says, None if it is none."""
     try:
         document = json.loads(body)
     except ValueError:

@@ -7,6 +7,7 @@ brought a secret along; numbers and fixed words are shown as they are in force.
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
@@ -16,6 +17,8 @@ from proxy.config.schema import Settings
 from proxy.units import Spelling, duration, ratio, size
 
 _NOT_SHOWN = frozenset({"path", "name", "unsafe", "notes", "doubts", "where", "written", "used", "native", "classify"})
+_WITH_PASSWORDS = frozenset({"inbox.url", "state.url"})
+_PASSWORD = re.compile(r"//[^/]*@")
 _SWITCHES = ("breaker", "slow_after", "tolerance")  # whose absence is written `off`; of all others it is `none`
 
 
@@ -62,9 +65,10 @@ def _parent(key: str, settings: Settings) -> str:
 def _shown(key: str, hint: Any, value: Any, settings: Settings) -> str:
     if isinstance(value, tuple | frozenset):
         items = sorted(value) if isinstance(value, frozenset) else value
-        return (
-            "[" + ", ".join(_shown(f"{key}[{place}]", object, one, settings) for place, one in enumerate(items)) + "]"
-        )
+        inner = next(iter(typing.get_args(_single(hint))), object)
+        return "[" + ", ".join(_shown(f"{key}[{place}]", inner, one, settings) for place, one in enumerate(items)) + "]"
+    if key in _WITH_PASSWORDS and isinstance(value, str):
+        return _PASSWORD.sub("//…@", settings.written.get(key, value))
     if isinstance(value, str) and typing.get_origin(_single(hint)) is not Literal:
         return settings.written.get(key, value)
     return "off" if value is None and key.endswith(_SWITCHES) else spelled(hint, value)

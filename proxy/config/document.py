@@ -34,13 +34,12 @@ FIELDS: Shape = {
 }
 _LATER = (  # key, what of it has to wait for a later version, what is taken today
     ("workers", re.compile(r"0*(?:[2-9]|[1-9][0-9]+)"), "1"),
-    ("inbox.url", re.compile(r"postgres(?:ql)?:.*"), "sqlite:PATH"),
     ("state.url", re.compile(r"rediss?:.*"), "memory:"),
     ("debug_log.seal_to", None, "no seal_to"),  # None: all of it
     ("capabilities", None, "no capabilities"),
     ("secrets_key", None, "no secrets_key"),
 )
-_TODAY = {"inbox.url": re.compile(r"sqlite:.+"), "state.url": re.compile("memory:")}
+_TODAY = {"inbox.url": re.compile(r"sqlite:.+|postgres(?:ql)?://.+"), "state.url": re.compile("memory:")}
 
 
 class Document:

@@ -1,7 +1,6 @@
 """One webhook: its preset's row and its own words laid over each other and filled into `WebhookSettings`.
 
-The one thing a reader would get wrong: only `deliver: {url, mode: sync}` works today, and the mode in force when none
-is written is another; so a file has to say `sync`.
+The one thing a reader would get wrong: without `deliver.url` nothing is missing: events wait until they are pulled.
 """
 
 from __future__ import annotations
@@ -11,12 +10,13 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import get_args
 
+from proxy.config import delivery
 from proxy.config.addresses import URL, is_metadata, url_problem
 from proxy.config.complaints import Complaints, near
 from proxy.config.fill import BAD, Field, Filling, Shape, shape
 from proxy.config.manifest import Presets
 from proxy.config.schema import WebhookSettings
-from proxy.config.tree import Node, deep, entries, items, laid_over, nearest, put, text, with_entry, without
+from proxy.config.tree import Node, deep, entries, items, laid_over, nearest, put, text
 from proxy.config.upstream_checks import TOKEN
 from proxy.config.upstreams import NAME
 from proxy.rules.schemes import AVAILABLE_SCHEMES, compile_scheme
@@ -27,7 +27,6 @@ FIELDS: Shape = {name: field for name, field in shape(WebhookSettings).items() i
     "path": Field(str, required=False),
     "verify": Field(VerifySettings, required=True),
 }
-_DELIVER_LATER = ("retry", "order_by", "sign", "secret")
 _SIGNATURE = ("verify", "signature")
 _LOCATORS = ("signature", "id", "type")
 _TOLERANCE = "300"  # seconds, where a time is signed and nobody says more
@@ -61,6 +60,7 @@ class Webhooks:
         if "verify" not in wrong and not self._verifies(tree, found["verify"], {*self._secrets, *self.needed(node)}):
             wrong.add("verify")
         _check(tree, complaints)
+        delivery.check(deep(tree, "deliver"), self._secrets, complaints)
         return None if wrong else WebhookSettings(name=name, **found)
 
     def _verifies(self, tree: Node, verify: VerifySettings, known: Collection[str]) -> bool:
@@ -132,34 +132,12 @@ def _in_full(tree: Node) -> Node:
 
 def _less_later(tree: Node, complaints: Complaints) -> Node:
     """The tree less what a later version will take, which is complained about."""
-    scheme, deliver = deep(tree, "verify", "scheme"), deep(tree, "deliver")
+    scheme = deep(tree, "verify", "scheme")
     known = get_args(shape(VerifySettings)["scheme"].hint)
     if scheme is not None and text(scheme) in set(known) - set(AVAILABLE_SCHEMES):
         complaints.not_yet(scheme, ", ".join(AVAILABLE_SCHEMES))
         tree = put(tree, replace(scheme, broken=True), "verify", "scheme")
-    dedupe = deep(tree, "dedupe")
-    if dedupe is not None and text(dedupe) in set(get_args(shape(WebhookSettings)["dedupe"].hint)) - {"id"}:
-        complaints.not_yet(dedupe, "id")
-    if deliver is None or not isinstance(deliver.content, dict):
-        complaints.not_yet(deliver or tree, "deliver: {url: …, mode: sync}", given="no deliver.url, which means pull")
-        return without(tree, "deliver")
-    return with_entry(tree, "deliver", _deliver(deliver, complaints))
-
-
-def _deliver(deliver: Node, complaints: Complaints) -> Node:
-    for key in _DELIVER_LATER:
-        found = deep(deliver, key)
-        if found is not None:
-            complaints.not_yet(found, "deliver: {url, mode, timeout, concurrency}", given=f"deliver.{key}")
-    mode = deep(deliver, "mode")
-    if deep(deliver, "url") is None:
-        complaints.not_yet(deliver, "deliver: {url: …, mode: sync}", given="no url, which means pull")
-        deliver = with_entry(deliver, "url", replace(deliver, content="", broken=True))
-    if mode is None:
-        complaints.not_yet(deliver, "mode: sync for now", given="no mode, which means stored")
-    elif text(mode) in {"stored", "sync_then_stored"}:
-        complaints.not_yet(mode, "sync")
-    return without(deliver, *_DELIVER_LATER)
+    return tree
 
 
 def _check(tree: Node, complaints: Complaints) -> None:
@@ -179,3 +157,16 @@ def _check(tree: Node, complaints: Complaints) -> None:
     for name, words in entries(deep(tree, "answer", "headers")).items():
         if not TOKEN.fullmatch(name) or any(ord(mark) < 32 for mark in text(words) or ""):
             complaints.add(words, "header names and values without control characters", given="another header")
+
+
+def preset_rows(presets: Presets, filling: Filling) -> dict[str, VerifySettings]:
+    """Every provider's `verify:` as it is without a word of ours, by its name."""
+    found = {}
+    for name in presets.webhook_names():
+        preset = presets.webhook(name)
+        if preset is not None:
+            tree = deep(_stacked(preset, replace(preset, content={})), "verify")
+            row = None if tree is None else filling.settings(VerifySettings, tree, "")
+            if row is not None:
+                found[name] = row
+    return found

@@ -42,7 +42,7 @@ LITERALS = {  # where somebody might put a secret itself
     "as the secret of a delivery": (
         "webhooks: {stripe: {integration: stripe, deliver: {url: 'http://127.0.0.1:1/', mode: sync, secret: VALUE}}}"
     ),
-    "as a database's password": "inbox: {url: 'postgresql://u:VALUE@h/d'}",
+    "as a database's password": "inbox: {url: 'mysql://u:VALUE@h/d'}",
     "as a cache's password": "state: {url: 'rediss://:VALUE@h'}",
     "as the key of encrypted secrets": "secrets_key: {passphrase: VALUE}",
 }

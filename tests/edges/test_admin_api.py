@@ -96,7 +96,7 @@ MISSING = {
     "a path with a slash too many": ("GET", "/healthz/", 404, None),
     "a method that is not served": ("DELETE", "/healthz", 405, "GET, HEAD"),
     "reading what only changes": ("GET", "/api/reload", 405, "POST"),
-    "what comes later": ("GET", "/api/webhooks/events", 501, None),
+    "events, without a webhook": ("GET", "/api/webhooks/events", 404, None),
 }
 
 
