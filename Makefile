@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= config.yaml
 
-.PHONY: install install-dev run test lint bench lock image
+.PHONY: install install-dev run test soak lint bench lock image
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
@@ -32,6 +32,10 @@ lint: install-dev
 
 test: lint
 	$(BIN)/python -m pytest
+
+# A hundred rounds of kill -9 under load; `make test` has three.
+soak: install-dev
+	OUTRIGGER_SOAK_ROUNDS=100 $(BIN)/python -m pytest tests/e2e/test_webhook_crash.py
 
 # The peer that the figures are ratios to comes from the package index; HAProxy and nginx are used too where they are installed.
 bench: install-dev

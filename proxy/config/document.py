@@ -39,7 +39,10 @@ _LATER = (  # key, what of it has to wait for a later version, what is taken tod
     ("capabilities", None, "no capabilities"),
     ("secrets_key", None, "no secrets_key"),
 )
-_TODAY = {"inbox.url": re.compile(r"sqlite:.+|postgres(?:ql)?://.+"), "state.url": re.compile("memory:")}
+_TODAY = {  # key: what is taken, and how people are told
+    "inbox.url": (re.compile(r"sqlite:.+|postgres(?:ql)?://.+"), "sqlite:PATH or postgresql://…"),
+    "state.url": (re.compile("memory:"), "memory:"),
+}
 
 
 class Document:
@@ -144,6 +147,8 @@ def _less_later(root: Node, complaints: Complaints) -> Node:
             scheme = f"{words.partition(':')[0]}:…" if key in _TODAY else None  # the rest has a password
             complaints.not_yet(found, today, given=key if later is None else scheme)
             root = put(root, None, *path)
-        elif key in _TODAY and not _TODAY[key].fullmatch(words):
+    for key, (address, today) in _TODAY.items():
+        found = deep(root, *key.split("."))
+        if found is not None and not found.empty and not found.broken and not address.fullmatch(text(found) or ""):
             complaints.add(found, today)
     return root

@@ -19,7 +19,7 @@ from proxy.edges.inbox_tables import TABLES, UNDELIVERED, VERSION
 from proxy.edges.inbox_worker import Fault
 
 CONNECT = 4  # seconds until a server that does not answer counts as lost …
-STATEMENT = 4_000  # … and milliseconds for a statement; both less than anybody waits
+STATEMENT, LOCK = 4_000, 2_000  # … and milliseconds for a statement and for a lock; all less than anybody waits
 _KINDS = {
     "seq": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
     "bytes": "BYTEA",
@@ -55,6 +55,7 @@ _AT_CONNECT = {  # there libpq tells only by its text; it is looked at, and neve
     'database "': _FAULTS["3D"],
     "certificate": Fault("TLS with the server fails", lasting=True),
     "does not support SSL": Fault("the server does not speak TLS, which the URL asks for", lasting=True),
+    "invalid ": Fault("inbox.url holds a value that makes no sense for its key", lasting=True),
     "too many clients": _FAULTS["53300"],
     "too many connections": _FAULTS["53300"],
     "starting up": _FAULTS["57"],
@@ -134,6 +135,7 @@ class PostgresConnection:
         try:
             connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
             connection.execute(f"SET statement_timeout = {STATEMENT}")
+            connection.execute(f"SET lock_timeout = {LOCK}")
             if self.rows("SELECT current_setting('synchronous_commit') = 'off'")[0][0]:
                 connection.execute("SET synchronous_commit = on")  # a commit that may be lost is none
             connection.commit()
@@ -194,7 +196,7 @@ def _prepare(connection: PostgresConnection) -> None:
         text = "a newer version of Outrigger made it; run that version, or name another database in inbox.url"
         raise Fault(text, lasting=True)
     if version is None:
-        if connection.rows("SELECT 1 WHERE to_regclass('events') IS NOT NULL OR to_regclass('seen') IS NOT NULL"):
+        if _has(connection, "events") or _has(connection, "seen"):
             text = "it has tables `events` or `seen` of another program; name a database of its own in inbox.url"
             raise Fault(text, lasting=True)
         for table in TABLES:
@@ -204,9 +206,15 @@ def _prepare(connection: PostgresConnection) -> None:
 
 
 def _version(connection: PostgresConnection) -> int | None:
-    if not connection.rows("SELECT 1 WHERE to_regclass('outrigger_inbox') IS NOT NULL"):
+    if not _has(connection, "outrigger_inbox"):
         return None
     return int(connection.rows("SELECT version FROM outrigger_inbox")[0][0])
+
+
+def _has(connection: PostgresConnection, table: str) -> bool:
+    # `to_regclass` would answer from a cache that is older than the lock
+    sql = "SELECT 1 FROM pg_tables WHERE schemaname = ANY(current_schemas(false)) AND tablename = ?"
+    return bool(connection.rows(sql, (table,)))
 
 
 def _own(sql: str) -> str:

@@ -13,6 +13,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,7 @@ class SqliteConnection:
         if not path.exists():
             raise Fault(_GONE)
         self._path = path
+        self._shrinks = False
         self._begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
         uri = f"{path.absolute().as_uri()}?mode=rw"  # never makes the file: that is `hold`'s
         self._database = sqlite3.connect(
@@ -171,6 +173,11 @@ class SqliteConnection:
     def commit(self) -> None:
         self._database.execute("COMMIT")
         self._look()
+        if self._shrinks:
+            self._shrinks = False
+            with suppress(sqlite3.Error):  # what was asked for is committed; there will be another time
+                # `execute` would end the pragma after its first page, and `executescript` ends a transaction
+                self._database.executescript(f"PRAGMA incremental_vacuum({SHRINK})")
 
     def rollback(self) -> None:
         if self._database.in_transaction:
@@ -196,7 +203,7 @@ class SqliteConnection:
         """Nobody else writes."""
 
     def shrink(self) -> None:
-        self._database.execute(f"PRAGMA incremental_vacuum({SHRINK})").fetchall()
+        self._shrinks = True
 
     def _look(self) -> None:
         if self._seen() != self._files:

@@ -172,16 +172,13 @@ class Worker:
 
     def _answers(self, batch: list[Job]) -> list[object]:
         """Each one's answer; an exception is one too."""
-        arrivals = any(isinstance(job.work, Arrival) for job in batch)
-        full = self._backend.full() if arrivals else None
-        if full is not None:
+        full = self._backend.full()
+        refused = [full is not None and isinstance(job.work, Arrival) for job in batch]
+        rest = self._tried([job for job, no in zip(batch, refused, strict=True) if not no])
+        if not any(isinstance(answer, InboxUnavailable) for answer in rest):
             self._reports.failed(full)
-            rest = iter(self._tried([job for job in batch if not isinstance(job.work, Arrival)]))
-            return [_unavailable(full) if isinstance(job.work, Arrival) else next(rest) for job in batch]
-        answers = self._tried(batch)
-        if not any(isinstance(answer, InboxUnavailable) for answer in answers):
-            self._reports.failed(None)
-        return answers
+        answers = iter(rest)
+        return [_unavailable(full) if no and full else next(answers) for no in refused]
 
     def _tried(self, batch: list[Job]) -> list[object]:
         if not batch:

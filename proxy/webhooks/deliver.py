@@ -157,7 +157,7 @@ class Delivery:
             self._flow.answered(clock.now())
         elif not reached:
             self._flow.refused(clock.now())
-            next_at = None if next_at is None else wall + self._flow.changes_at(clock.now()) - clock.now()
+            next_at = None if next_at is None else _still_due(stored, wall)
         if step.outcome == "delivered":
             await self._written(lambda: inbox.finish(event, wall, status))
         elif reached:
@@ -177,13 +177,13 @@ class Delivery:
         oldest = wall - sum(self._waits.waits)
         for stored in await inbox.claim(self._name, OVERDUE, wall, wall + self._hold):
             dead = stored.arrival.received_at <= oldest
-            await inbox.release(stored.arrival.id, wall, None if dead else wall, detail)
+            await inbox.release(stored.arrival.id, wall, None if dead else _still_due(stored, wall), detail)
             if dead:
                 self._world.events.delivery_ended(self._name, "dead", event=stored.arrival.id, attempt=0, detail=detail)
 
     async def _let_go(self, stored: Stored, why: str) -> None:
         wall = self._world.clock.wall()
-        await self._written(lambda: self._world.inbox.release(stored.arrival.id, wall, wall, why))
+        await self._written(lambda: self._world.inbox.release(stored.arrival.id, wall, _still_due(stored, wall), why))
 
     async def _written(self, write: Callable[[], Awaitable[object]]) -> None:
         """Writes it down as long as the claim lasts; the event is delivered once more where even that is too short."""
@@ -208,3 +208,8 @@ class Delivery:
         finally:
             timer.cancel()
         self._awake.clear()
+
+
+def _still_due(stored: Stored, wall: float) -> float:
+    """Since when it is due, so that it keeps its place in the row."""
+    return wall if stored.next_at is None else stored.next_at

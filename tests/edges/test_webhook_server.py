@@ -26,7 +26,7 @@ from proxy.webhooks.receive import Receiver, Surroundings
 from proxy.webhooks.refused import RefusedRequests
 from tests.support.cases import Case, cases
 from tests.support.http1 import Answered, answers, exchange
-from tests.support.inbox import MemoryInbox
+from tests.support.memory_inbox import MemoryInbox
 from tests.support.webhooks import Ears
 
 pytestmark = pytest.mark.sockets

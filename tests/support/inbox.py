@@ -1,162 +1,80 @@
-"""An inbox in memory: the model of what a store does, for tests of those who use one."""
+"""An inbox on a store of a test, with a wall clock that the test can move, and events to put into it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import replace
 
-from proxy.webhooks.inbox import Arrival, InboxUnavailable, Kept, Page, State, Stats, Stored
+from proxy.config.schema import InboxSettings
+from proxy.edges.inbox_store import OpenInbox, open_inbox
+from proxy.events import Events
+from proxy.timing import Clock
+from proxy.webhooks.inbox import Arrival
 
-UNDELIVERED = ("pending", "waiting")
+NOON = 1_790_000_000.0
 
 
-class MemoryInbox:
-    """`broken`: why the store cannot be used, None while it can. `slow`: seconds that every write takes."""
-
+class Heard(Events):
     def __init__(self) -> None:
-        self.events: dict[str, Stored] = {}
-        self.claims: dict[str, float] = {}
-        self.keys: dict[tuple[str, str], str] = {}
-        self.nonces: dict[tuple[str, str], str] = {}
-        self.broken: str | None = None
-        self.slow = 0.0
-        self.closed = False
+        self.warnings: list[str] = []
 
-    @property
-    def pending(self) -> int:
-        return sum(one.state in UNDELIVERED for one in self.events.values())
+    def warned(self, text: str) -> None:
+        self.warnings.append(text)
 
-    async def put(self, arrival: Arrival) -> Kept:
-        await self._work()
-        found = self._found(arrival)
-        if found is Kept.NEW:
-            self._remember(arrival)
-            self.events[arrival.id] = Stored(arrival=arrival, state=arrival.state, next_at=arrival.next_at)
-        return found
 
-    async def seen(self, arrival: Arrival) -> Kept:
-        await self._work()
-        return self._found(arrival)
+class Box:
+    """`async with Box(url) as inbox`; `box.wall` is what its clock says."""
 
-    async def remember(self, arrival: Arrival) -> None:
-        await self._work()
-        self._remember(arrival)
+    def __init__(self, url: str, **settings: object) -> None:
+        self.url = url
+        self.wall = NOON + 30 * 86_400  # late enough for whatever time a test speaks of
+        self.heard = Heard()
+        self._settings = InboxSettings(url=url, **{"min_free": 0, **settings})
+        self._inbox: OpenInbox | None = None
 
-    async def claim(self, webhook: str, limit: int, wall: float, until: float) -> Sequence[Stored]:
-        await self._work()
-        return self._taken(webhook, "pending", limit, wall, until)
-
-    async def lease(self, webhook: str, limit: int, wall: float, until: float) -> Sequence[Stored]:
-        await self._work()
-        return self._taken(webhook, "waiting", limit, wall, until)
-
-    async def finish(self, id: str, wall: float, status: int | None) -> bool:
-        await self._work()
-        stored = self.events.get(id)
-        if stored is None or stored.state not in UNDELIVERED:
-            return False
-        self._put(
-            replace(stored, state="delivered", attempts=stored.attempts + 1, last_status=status, done_at=wall), None
-        )
-        return True
-
-    async def fail(self, id: str, wall: float, next_at: float | None, status: int | None, error: str) -> None:
-        await self._work()
-        stored = self.events[id]
-        self._put(replace(stored, attempts=stored.attempts + 1, last_status=status, last_error=error), next_at)
-
-    async def release(self, id: str, wall: float, next_at: float | None, error: str) -> None:
-        await self._work()
-        self._put(replace(self.events[id], last_error=error), next_at)
-
-    async def next_due(self, webhook: str) -> float | None:
-        await self._work()
-        due = [
-            self.claims.get(name, one.next_at or 0.0)
-            for name, one in self.events.items()
-            if one.arrival.webhook == webhook and one.state == "pending"
-        ]
-        return min(due, default=None)
-
-    async def get(self, id: str) -> Stored | None:
-        await self._work()
-        return self.events.get(id)
-
-    async def list(self, webhook: str | None, state: State | None, limit: int, after: str | None) -> Page:
-        await self._work()
-        found = [
-            one
-            for name, one in sorted(self.events.items(), reverse=True)
-            if webhook in (None, one.arrival.webhook) and state in (None, one.state) and (after is None or name < after)
-        ]
-        return Page(found[:limit], found[limit - 1].arrival.id if len(found) > limit else None)
-
-    async def redeliver(self, id: str, wall: float) -> bool:
-        await self._work()
-        stored = self.events.get(id)
-        if stored is None:
-            return False
-        self.claims.pop(id, None)
-        self.events[id] = replace(stored, state=stored.arrival.state, next_at=wall, done_at=None)
-        return True
-
-    async def purge(self, delivered_before: float, dead_before: float, seen_before: float, limit: int) -> int:
-        await self._work()
-        before = {"delivered": delivered_before, "dead": dead_before}
-        old = [name for name, one in self.events.items() if (one.done_at or 0.0) < before.get(one.state, 0.0)][:limit]
-        for name in old:
-            del self.events[name]
-        return len(old)
-
-    async def stats(self) -> Stats:
-        await self._work()
-        counts: dict[tuple[str, State], int] = {}
-        oldest: dict[str, float] = {}
-        for one in self.events.values():
-            name = one.arrival.webhook
-            counts[name, one.state] = counts.get((name, one.state), 0) + 1
-            if one.state in UNDELIVERED:
-                oldest[name] = min(oldest.get(name, one.arrival.received_at), one.arrival.received_at)
-        return Stats(counts, oldest)
+    async def open(self) -> OpenInbox:
+        clock = Clock(asyncio.get_running_loop().time, lambda: self.wall)
+        self._inbox = await open_inbox(self._settings, clock=clock, report=self.heard)
+        return self._inbox
 
     async def close(self) -> None:
-        self.closed = True
+        if self._inbox is not None:
+            await self._inbox.close()
 
-    async def _work(self) -> None:
-        if self.slow:
-            await asyncio.sleep(self.slow)
-        if self.broken is not None:
-            raise InboxUnavailable(self.broken)
+    async def __aenter__(self) -> OpenInbox:
+        return await self.open()
 
-    def _found(self, arrival: Arrival) -> Kept:
-        key, nonce = (arrival.webhook, arrival.dedupe_key or ""), (arrival.webhook, arrival.nonce or "")
-        if arrival.nonce is not None and nonce in self.nonces:
-            return Kept.REPEAT if self.nonces[nonce] == arrival.digest else Kept.REPLAYED
-        return Kept.REPEAT if arrival.dedupe_key is not None and key in self.keys else Kept.NEW
-
-    def _remember(self, arrival: Arrival) -> None:
-        if arrival.dedupe_key is not None:
-            self.keys[arrival.webhook, arrival.dedupe_key] = arrival.id
-        if arrival.nonce is not None:
-            self.nonces[arrival.webhook, arrival.nonce] = arrival.digest
-
-    def _taken(self, webhook: str, state: State, limit: int, wall: float, until: float) -> Sequence[Stored]:
-        held: set[str] = set()
-        taken = []
-        for name, one in sorted(self.events.items(), key=_age):
-            key = one.arrival.order_key
-            if one.arrival.webhook != webhook or one.state != state or key in held:
-                continue
-            if key is not None:
-                held.add(key)
-            if self.claims.get(name, one.next_at or 0.0) <= wall and len(taken) < limit:
-                self.claims[name] = until
-                taken.append(one)
-        return taken
-
-    def _put(self, stored: Stored, next_at: float | None) -> None:
-        self.claims.pop(stored.arrival.id, None)
-        dead = next_at is None and stored.state != "delivered"
-        self.events[stored.arrival.id] = replace(stored, state="dead" if dead else stored.state, next_at=next_at)
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
 
-_age: Callable[[tuple[str, Stored]], tuple[float, str]] = lambda item: (item[1].arrival.received_at, item[0])  # noqa: E731
+class Sender:
+    """Makes events `e1`, `e2`… of one webhook, a second apart."""
+
+    def __init__(self, webhook: str = "stripe") -> None:
+        self._webhook = webhook
+        self._number = 0
+
+    def __call__(self, name: str | None = None, **about: object) -> Arrival:
+        self._number += 1
+        name = name or f"e{self._number}"
+        at = NOON + self._number
+        fields = {
+            "id": f"{self._webhook}-{self._number:06d}",
+            "webhook": self._webhook,
+            "event_id": name,
+            "type": "charge.paid",
+            "method": "POST",
+            "query": None,
+            "headers": ((b"Content-Type", b"application/json"), (b"X-A", b"1")),
+            "body": b'{"id":1}',
+            "key_name": "stripe_key",
+            "received_at": at,
+            "state": "pending",
+            "next_at": at,
+            "dedupe_key": name,
+            "digest": "d",
+            **about,
+        }
+        return Arrival(**fields)
+
+    def pulled(self, name: str | None = None, **about: object) -> Arrival:
+        """One that waits to be pulled."""
+        return self(name, **{"state": "waiting", "next_at": None, **about})

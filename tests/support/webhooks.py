@@ -27,7 +27,7 @@ from proxy.webhooks.outgoing import Writer
 from proxy.webhooks.receive import Receiver, Surroundings
 from proxy.webhooks.refused import RefusedRequests
 from proxy.webhooks.trying import Try
-from tests.support.inbox import MemoryInbox
+from tests.support.memory_inbox import MemoryInbox
 from tests.support.provider import EPOCH, Line, Provider, answer, clock
 
 SECRET = b"made-up-secret"

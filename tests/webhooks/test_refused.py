@@ -22,10 +22,10 @@ def refused(number: int, webhook: str = "a", body: bytes = b"{}") -> RefusedRequ
 def test_the_latest_come_first() -> None:
     buffer = RefusedRequests()
     for number in range(3):
-        buffer.add(refused(number))
-        buffer.add(refused(number, "b"))
-    assert [one.id for one in buffer.last("a", 2)] == ["a2", "a1"]
-    assert [one.id for one in buffer.last(limit=3)] == ["b2", "a2", "b1"]
+        buffer.add(refused(number * 2))
+        buffer.add(refused(number * 2 + 1, "b"))
+    assert [one.id for one in buffer.last("a", 2)] == ["a4", "a2"]
+    assert [one.id for one in buffer.last(limit=3)] == ["b5", "a4", "b3"]
     assert buffer.last("nobody") == []
 
 
