@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from proxy import integrations
 from proxy.config.schema import CallerSettings, Settings
 from proxy.edges.debug_store import DebugStore
+from proxy.edges.fetcher import Fetcher
 from proxy.edges.http1.pool import Resolver, Transport
 from proxy.edges.secret_sources import Secrets
 from proxy.events import Events
@@ -189,6 +190,24 @@ def transport(
             loop=parts.loop,
         )
     return parts.building[key]
+
+
+def fetcher(parts: Parts) -> Fetcher:
+    """Fetches what webhooks need from public addresses."""
+    return Fetcher(
+        lambda url: Transport(
+            url,
+            timeout=TimeoutSettings(),
+            tls=TlsSettings(),
+            egress=EgressSettings(),
+            resolver=parts.resolver,
+            clock=parts.clock,
+            alarms=parts.alarms,
+            loop=parts.loop,
+        ),
+        parts.alarms,
+        parts.clock,
+    )
 
 
 def credential_of(settings: UpstreamSettings) -> Credential:

@@ -123,6 +123,7 @@ class WebhookSide:
             refused=self.refused,
             events=parts.events,
             clock=parts.clock,
+            fetch=app.fetcher(parts),
         )
         return {
             one.path.encode(): Receiver(one, Acceptance(one, self._ways(one, keeping, deliveries)), around)

@@ -107,7 +107,7 @@ class Document:
                 found |= brought(manifest, upstream.mode, secret_names(upstream) - set(own), tested)
         for webhook in settings.webhooks.values():
             variables = self._presets.webhook_variables(webhook.integration or "")
-            for name in set(webhook.verify.secrets) - set(own):
+            for name in set(webhook.verify.named_secrets) - set(own):
                 found[name] = SecretSource(env=variables.get(name) or name.upper())
         self._filling.where |= {f"secrets.{name}.env": "preset" for name in found}
         return found

@@ -21,6 +21,9 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 MAX_VALUE = 64 << 10  # bytes; a larger file is no secret
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_PEM = re.compile(  # of many lines, and nothing else; it never goes into a header
+    rb"(?:-----BEGIN [A-Z0-9 ]+-----\r?\n(?:[ -~]*\r?\n)+-----END [A-Z0-9 ]+-----(?:\r?\n)?)+"
+)
 _SOURCE = "a source: {env: VARIABLE} or {file: path}"
 _LATER = ("encrypted", "command")
 
@@ -74,7 +77,7 @@ def _usable(raw: bytes) -> bytes:
     value = raw[: -len(b"\r\n")] if raw.endswith(b"\r\n") else raw.removesuffix(b"\n")
     if not value:
         raise Unreadable("empty")
-    if _CONTROL.search(value):
+    if _CONTROL.search(value) and not _PEM.fullmatch(value):
         raise Unreadable("control byte")
     try:
         value.decode()

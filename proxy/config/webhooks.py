@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import replace
-from typing import get_args
 
 from proxy.config import delivery
 from proxy.config.addresses import URL, is_metadata, url_problem
@@ -19,7 +18,7 @@ from proxy.config.schema import WebhookSettings
 from proxy.config.tree import Node, deep, entries, items, laid_over, nearest, put, text
 from proxy.config.upstream_checks import TOKEN
 from proxy.config.upstreams import NAME
-from proxy.rules.schemes import AVAILABLE_SCHEMES, compile_scheme
+from proxy.rules.schemes import compile_scheme
 from proxy.rules.signatures import VerifySettings
 
 _TREE = Field(Node | None, required=False)
@@ -47,7 +46,7 @@ class Webhooks:
         if not NAME.fullmatch(name):
             complaints.add(node, "a name of a-z, 0-9, _ and -, a letter or digit first", given="another name")
         preset = self._preset(node)
-        tree = _less_later(_stacked(preset, node), complaints)
+        tree = _stacked(preset, node)
         if deep(tree, "verify") is None:
             if text(deep(tree, "integration")) is None:
                 complaints.add(node, "integration or verify", given="neither")
@@ -65,13 +64,11 @@ class Webhooks:
 
     def _verifies(self, tree: Node, verify: VerifySettings, known: Collection[str]) -> bool:
         complaints = self._filling.complaints
-        for place, name in enumerate(verify.secrets):
+        for name, node in _secrets_named(tree):
             if name not in known:
                 allowed = f"names of secrets: {', '.join(sorted(known)) or 'none is configured'}"
                 given = "a name that is not under secrets (text that is not shown)"
-                complaints.add(
-                    items(deep(tree, "verify", "secrets"))[place], allowed, given=given, meant=near(name, known)
-                )
+                complaints.add(node, allowed, given=given, meant=near(name, known))
         try:
             compile_scheme(verify, text(deep(tree, "public_url")))
         except ValueError as error:
@@ -87,7 +84,7 @@ class Webhooks:
     def needed(self, node: Node) -> list[str]:
         """The secrets that its preset verifies with, which bring their own variables."""
         preset = self._preset(node, quiet=True)
-        return [name for one in items(deep(preset, "verify", "secrets")) if (name := text(one)) is not None]
+        return [] if preset is None else [name for name, _ in _secrets_named(preset)]
 
     def _preset(self, node: Node, *, quiet: bool = False) -> Node | None:
         named = entries(node).get("integration")
@@ -101,6 +98,12 @@ class Webhooks:
         return preset
 
 
+def _secrets_named(tree: Node) -> list[tuple[str, Node]]:
+    """The secrets that `verify` names, each with where it does."""
+    nodes = [*items(deep(tree, "verify", "secrets")), deep(tree, "verify", "options", "verify_token")]
+    return [(name, node) for node in nodes if node is not None and (name := text(node)) is not None]
+
+
 def _stacked(preset: Node | None, node: Node) -> Node:
     own = _in_full(node)
     under = None if preset is None else _in_full(preset)
@@ -108,7 +111,7 @@ def _stacked(preset: Node | None, node: Node) -> Node:
     if under is not None and len(schemes) > 1:
         under = put(under, None, "verify")
     tree = laid_over(under, own)
-    time = deep(tree, "verify", "timestamp")
+    time = deep(tree, "verify", "timestamp") or deep(tree, "verify", "issued_at")
     if time is not None and deep(tree, "verify", "tolerance") is None:
         tree = put(tree, replace(time, content=_TOLERANCE, plain=True), "verify", "tolerance")
     return tree
@@ -123,16 +126,6 @@ def _in_full(tree: Node) -> Node:
         found = deep(tree, "verify", key)
         if found is not None and isinstance(found.content, str):
             tree = put(tree, replace(found, content=[found]), "verify", key)
-    return tree
-
-
-def _less_later(tree: Node, complaints: Complaints) -> Node:
-    """The tree less what a later version will take, which is complained about."""
-    scheme = deep(tree, "verify", "scheme")
-    known = get_args(shape(VerifySettings)["scheme"].hint)
-    if scheme is not None and text(scheme) in set(known) - set(AVAILABLE_SCHEMES):
-        complaints.not_yet(scheme, ", ".join(AVAILABLE_SCHEMES))
-        tree = put(tree, replace(scheme, broken=True), "verify", "scheme")
     return tree
 
 

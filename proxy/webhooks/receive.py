@@ -22,6 +22,7 @@ from proxy.rules.signatures import NamedKey, Rejected, SecretUnusable
 from proxy.timing import Clock
 from proxy.webhooks.accept import Acceptance, Proven
 from proxy.webhooks.answers import RETRY_AFTER, Refused, answer, refuse, retry_after
+from proxy.webhooks.fetching import Certificates, Fetch, FetchFailed, nothing_is_fetched
 from proxy.webhooks.intake import Full, Intake
 from proxy.webhooks.keeping import Keeping
 from proxy.webhooks.refused import RefusedRequest, RefusedRequests
@@ -39,6 +40,7 @@ class Surroundings:
     refused: RefusedRequests
     events: Events
     clock: Clock
+    fetch: Fetch = nothing_is_fetched
 
 
 class Receiver:
@@ -56,6 +58,7 @@ class Receiver:
         self._stores = settings.deliver.url is None or settings.deliver.mode != "sync"
         self._accept = accept
         self._around = around
+        self._certificates = Certificates(around.fetch, around.clock.now)
 
     async def __call__(self, request: Request) -> Response:
         """The answer to a request that has come as far as its head. Raises nothing but `ClientGone`."""
@@ -86,13 +89,16 @@ class Receiver:
     ) -> Response:
         handshake = self._handshake
         if handshake is not None and not handshake.signed and _is(handshake, incoming):
-            return self._shake(handshake, incoming, secrets)
+            return await self._shake(handshake, incoming, secrets)
+        certificate = self._scheme.certificate_url(incoming)
+        if certificate is not None:
+            keys = self._keys([await self._fetched(certificate)])
         wall = self._around.clock.wall()
         found = self._scheme.verify(incoming, keys, wall)
         if isinstance(found, Rejected):
             refuse(found.status, found.outcome, found.detail)
         if handshake is not None and _is(handshake, incoming):  # one that is not signed was answered above
-            return self._shake(handshake, incoming, secrets)
+            return await self._shake(handshake, incoming, [one for one in secrets if one.name == found.secret])
         naming = self._scheme.naming(incoming)
         return await self._accept(Proven(request, incoming, naming, found.secret, wall))
 
@@ -119,6 +125,15 @@ class Receiver:
         except SecretUnusable as error:
             refuse(503, "secret_unavailable", str(error), RETRY_AFTER)
 
+    async def _fetched(self, certificate: str) -> Secret:
+        try:
+            found = await self._certificates.get(certificate)
+        except FetchFailed as error:
+            refuse(503, "secret_unavailable", f"the signer's certificate: {error}", RETRY_AFTER)
+        if found is None:
+            refuse(401, "bad_certificate_url", "there is no certificate at that address")
+        return Secret("certificate", found)
+
     def _check_room(self) -> None:
         if self._stores and self._around.keeping.full:
             refuse(503, "overloaded", "inbox.max_pending is reached", self._told())
@@ -140,14 +155,25 @@ class Receiver:
             status = {"request_too_large": 413, "request_timeout": 408}.get(error.code, 400)
             refuse(status, OUTCOMES.get(error.code, error.code), error.detail)
 
-    def _shake(self, handshake: Handshake, incoming: Incoming, secrets: Sequence[Secret]) -> Response:
+    async def _shake(self, handshake: Handshake, incoming: Incoming, secrets: Sequence[Secret]) -> Response:
+        secret = secrets[0].reveal() if secrets else b""  # SNS has none, and its handshake needs none
         try:
-            reply = handshake.reply(incoming, Ours(secrets[0].reveal(), self._token()))
+            reply = handshake.reply(incoming, Ours(secret, self._token()))
         except BadHandshake as error:
-            refuse(error.status, "bad_handshake", str(error))
+            refuse(error.status, error.outcome, str(error))
+        if reply.visit is not None:
+            await self._visit(reply.visit)
         self._ended("handshake", None, "")
         headers = ((b"Content-Type", reply.content_type), (b"X-Content-Type-Options", b"nosniff"))
         return answer(reply.status, reply.body, headers, made_here="handshake")
+
+    async def _visit(self, url: str) -> None:
+        try:
+            status = (await self._around.fetch(url)).status
+        except FetchFailed as error:
+            refuse(503, "bad_handshake", f"the address that confirms it: {error}", RETRY_AFTER)
+        if not 200 <= status < 300:
+            refuse(503, "bad_handshake", f"the address that confirms it answered {status}", RETRY_AFTER)
 
     def _token(self) -> bytes | None:
         name = self._verify_token

@@ -205,11 +205,41 @@ def test_each_kind_of_dedupe_is_taken(tmp_path, dedupe):
     assert settings(tmp_path, webhook(f"verify: {{{HMAC}}}", f"dedupe: {dedupe}")).webhooks["w"].dedupe == dedupe
 
 
-@pytest.mark.parametrize("scheme", ["jwt", "aws_sns", "adyen"])
-def test_a_scheme_that_comes_later_is_refused(tmp_path, scheme):
-    [found] = complaints(tmp_path, webhook(f"verify: {{scheme: {scheme}, secrets: [s]}}", SYNC))
-    assert found.key == "webhooks.w.verify.scheme"
-    assert found.given == f"{scheme}, which is not available yet"
+JWT = "verify: {scheme: jwt, header: X-T, algorithms: [HS256], issued_at: iat, body_claim: b, secrets: [s]}"
+
+
+def test_a_token_s_time_is_held_to_five_minutes(tmp_path):
+    assert settings(tmp_path, webhook(JWT, SYNC)).webhooks["w"].verify.tolerance == 300.0
+    text = webhook(JWT.replace("secrets", "tolerance: 30s, secrets"), SYNC)
+    assert settings(tmp_path, text).webhooks["w"].verify.tolerance == 30.0
+    [found] = complaints(tmp_path, webhook(JWT.replace("secrets", "tolerance: off, secrets"), SYNC))
+    assert (found.key, found.allowed) == ("webhooks.w.verify.issued_at", "keys that go together")
+
+
+def test_sns_is_told_its_topics_or_refused(tmp_path):
+    [found] = complaints(tmp_path, webhook("integration: aws_sns", SYNC))
+    assert "topic_arns" in str(found)
+    text = webhook(
+        "integration: aws_sns", f"{SYNC}, verify: {{options: {{topic_arns: ['arn:aws:sns:eu-west-1:1:a']}}}}"
+    )
+    assert settings(tmp_path, text).webhooks["w"].verify.secrets == ()
+
+
+def test_the_token_of_meta_s_handshake_brings_its_variable(tmp_path):
+    found = settings(tmp_path, webhook("integration: meta", SYNC))
+    assert found.secrets["meta_verify_token"].env == "META_VERIFY_TOKEN"
+    [wrong] = complaints(
+        tmp_path, webhook("integration: meta", f"{SYNC}, verify: {{options: {{verify_token: other}}}}")
+    )
+    assert wrong.key == "webhooks.w.verify.options.verify_token"
+
+
+def test_a_certificate_is_a_secret_of_several_lines(tmp_path):
+    pem = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"
+    text = webhook("integration: plaid", SYNC)
+    found = settings(tmp_path, text, {"PLAID_VERIFICATION_KEY": pem})
+    assert [str(doubt) for doubt in found.doubts if "control byte" in str(doubt)] == []
+    assert not any("control byte" in note for note in found.notes)
 
 
 def test_two_webhooks_on_one_path_are_an_error(tmp_path):

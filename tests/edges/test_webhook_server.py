@@ -30,7 +30,7 @@ from tests.support.memory_inbox import MemoryInbox
 from tests.support.webhooks import Ears
 
 pytestmark = pytest.mark.sockets
-CASES = cases("stripe", "slack", "twilio", "github")
+CASES = cases()
 STRIPE, TWILIO = CASES["stripe/valid"], CASES["twilio/valid"]
 
 

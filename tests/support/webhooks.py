@@ -19,6 +19,7 @@ from proxy.timing import Alarms
 from proxy.webhooks.accept import Acceptance, Ways
 from proxy.webhooks.deliver import World
 from proxy.webhooks.deliveries import Deliveries, Wanted
+from proxy.webhooks.fetching import Fetched, FetchFailed
 from proxy.webhooks.forward import Forward
 from proxy.webhooks.intake import Intake
 from proxy.webhooks.keeping import Keeping
@@ -107,12 +108,15 @@ class Listening:
         script: Sequence[Line] = (),
         secrets: Mapping[str, bytes] | None = None,
         places: int = 9,
+        fetched: Mapping[str, Fetched | FetchFailed] | None = None,
         inbox: InboxSettings = INBOX,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.application = Provider(loop, script or [lambda _: answer(200, b"taken")])
         self.ears = Ears()
         self.secrets = dict({"new": b"the-newer-one", "old": SECRET} if secrets is None else secrets)
+        self.fetched = dict(fetched or {})
+        self.asked: list[str] = []  # the addresses that were fetched
         time, alarms = clock(loop), Alarms(loop)
         self.inbox = MemoryInbox()
         self.keeping = Keeping(self.inbox, inbox, time.now, alarms)
@@ -124,6 +128,7 @@ class Listening:
             refused=self.refused,
             events=self.ears,
             clock=time,
+            fetch=self._fetch,
         )
         writer = Writer(webhook, self._secret, time.wall)
         asks = webhook.deliver.url is not None and webhook.deliver.mode != "stored"
@@ -158,6 +163,13 @@ class Listening:
     def _secret(self, name: str) -> Secret | None:
         value = self.secrets.get(name)
         return None if value is None else Secret(name, value)
+
+    async def _fetch(self, url: str) -> Fetched:
+        self.asked.append(url)
+        found = self.fetched.get(url, FetchFailed("connect_refused"))
+        if isinstance(found, FetchFailed):
+            raise found
+        return found
 
     async def send(
         self, body: bytes | Stream = b"", headers: Headers = (), line: str = "POST /in/plain", length: int | None = None
