@@ -157,6 +157,7 @@ class WebhookSide:
                     deliver.timeout,
                     clock=self._parts.clock,
                     alarms=self._parts.alarms,
+                    events=self._parts.events,
                 )
                 found[webhook.name] = Wanted(webhook, attempt, app.split_url(deliver.url)[0])
         return found

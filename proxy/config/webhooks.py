@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import replace
-from typing import get_args
 
 from proxy.config import delivery
 from proxy.config.addresses import URL, is_metadata, url_problem
@@ -19,7 +18,7 @@ from proxy.config.schema import WebhookSettings
 from proxy.config.tree import Node, deep, entries, items, laid_over, nearest, put, text
 from proxy.config.upstream_checks import TOKEN
 from proxy.config.upstreams import NAME
-from proxy.rules.schemes import AVAILABLE_SCHEMES, compile_scheme
+from proxy.rules.schemes import compile_scheme
 from proxy.rules.signatures import VerifySettings
 
 _TREE = Field(Node | None, required=False)
@@ -47,7 +46,7 @@ class Webhooks:
         if not NAME.fullmatch(name):
             complaints.add(node, "a name of a-z, 0-9, _ and -, a letter or digit first", given="another name")
         preset = self._preset(node)
-        tree = _less_later(_stacked(preset, node), complaints)
+        tree = _stacked(preset, node)
         if deep(tree, "verify") is None:
             if text(deep(tree, "integration")) is None:
                 complaints.add(node, "integration or verify", given="neither")
@@ -127,16 +126,6 @@ def _in_full(tree: Node) -> Node:
         found = deep(tree, "verify", key)
         if found is not None and isinstance(found.content, str):
             tree = put(tree, replace(found, content=[found]), "verify", key)
-    return tree
-
-
-def _less_later(tree: Node, complaints: Complaints) -> Node:
-    """The tree less what a later version will take, which is complained about."""
-    scheme = deep(tree, "verify", "scheme")
-    known = get_args(shape(VerifySettings)["scheme"].hint)
-    if scheme is not None and text(scheme) in set(known) - set(AVAILABLE_SCHEMES):
-        complaints.not_yet(scheme, ", ".join(AVAILABLE_SCHEMES))
-        tree = put(tree, replace(scheme, broken=True), "verify", "scheme")
     return tree
 
 

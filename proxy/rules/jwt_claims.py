@@ -98,7 +98,8 @@ class JwtReader:
         said = claims.get(self.body_claim)
         if said is None or said == "":
             raise Stop("body_not_signed", f"the token has no claim {self.body_claim}, which covers the body")
-        digest = signature_bytes(said.encode(), self.body_encoding) if isinstance(said, str) else None
+        written = said.encode("utf-8", "surrogatepass") if isinstance(said, str) else b""
+        digest = signature_bytes(written, self.body_encoding)
         if digest is None or len(digest) != hashlib.sha256().digest_size:
             raise _malformed(f"claim {self.body_claim} is no SHA-256 in {self.body_encoding}")
         if not hmac.compare_digest(digest, hashlib.sha256(body).digest()):

@@ -38,7 +38,6 @@ SCHEMES: dict[str, Callable[[VerifySettings, str | None], Parts]] = {
     "aws_sns": sns_scheme,
     "adyen": adyen_scheme,
 }
-AVAILABLE_SCHEMES = tuple(SCHEMES)
 _ANY_SCHEME = frozenset(("scheme", "id", "type", "methods", "handshake", "options", "body_signed", "secrets"))
 _JWT = frozenset(("algorithms", "issued_at", "body_claim", "body_encoding"))
 _READS = {  # beside _ANY_SCHEME; the schemes that are not here read every key but jwt's
@@ -55,7 +54,7 @@ def compile_scheme(settings: VerifySettings, public_url: str | None = None) -> S
     """Raises `ValueError`, `key: what is wrong`. The secrets' values are checked by `Scheme.keys`."""
     make = SCHEMES.get(settings.scheme)
     if make is None:
-        raise ValueError(f"scheme: {settings.scheme} is unknown; allowed: {', '.join(AVAILABLE_SCHEMES)}")
+        raise ValueError(f"scheme: {settings.scheme} is unknown; allowed: {', '.join(SCHEMES)}")
     if settings.handshake is not None and settings.handshake not in HANDSHAKES:
         raise ValueError(f"handshake: {settings.handshake} is unknown; available: {', '.join(HANDSHAKES)}")
     if settings.handshake == "meta" and not isinstance(settings.options.get("verify_token"), str):

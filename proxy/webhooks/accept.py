@@ -15,7 +15,7 @@ from proxy.events import Events
 from proxy.model import Request, Response
 from proxy.rules.event_keys import body_digest, dedupe_key, event_id, event_type, order_key
 from proxy.rules.incoming import Incoming
-from proxy.rules.locators import first, parse_locator
+from proxy.rules.locators import parse_locator
 from proxy.rules.signatures import Naming
 from proxy.webhooks.answers import RETRY_AFTER, Refused, answer, refuse, retry_after
 from proxy.webhooks.forward import AppUnavailable
@@ -24,13 +24,17 @@ from proxy.webhooks.keeping import Keeping
 
 
 class Proven(NamedTuple):
-    """A request whose signature fits. `secret`: the name of the one that it fits; `wall`: Unix seconds of receipt."""
+    """A request whose signature fits. `secret`: the name of the one that it fits; `wall`: Unix seconds of receipt.
+
+    `nonce`: the signed value that names this one request, None where the scheme has none.
+    """
 
     request: Request
     incoming: Incoming
     naming: Naming
     secret: str
     wall: float
+    nonce: bytes | None
 
 
 class Forwards(Protocol):
@@ -54,11 +58,10 @@ class Acceptance:
     """One webhook's way of taking a proven event."""
 
     def __init__(self, settings: WebhookSettings, ways: Ways) -> None:
-        deliver, verify = settings.deliver, settings.verify
+        deliver = settings.deliver
         self._name = settings.name
         self._dedupe = settings.dedupe
         self._order_by = None if deliver.order_by is None else parse_locator(deliver.order_by)
-        self._nonce = None if verify.nonce is None else parse_locator(verify.nonce)
         self._pulled = deliver.url is None
         self._stores_at_last = deliver.mode == "sync_then_stored"
         self._answer = settings.answer
@@ -76,10 +79,12 @@ class Acceptance:
             raise Refused(503, "inbox_unavailable", str(error), (told,), arrival.key_name) from None
 
     async def _store(self, arrival: Arrival, why: str = "") -> Response:
-        kept = await self._ways.keeping.put(arrival)
+        try:
+            kept = await self._ways.keeping.put(arrival)
+        finally:  # a sender that left does not take its event along
+            self._ways.wake()
         if kept is not Kept.NEW:
             return self._again(kept, arrival)
-        self._ways.wake()
         self._ended("accepted", arrival, why)
         return accepted(self._answer)
 
@@ -120,7 +125,7 @@ class Acceptance:
     def _arrival(self, proven: Proven) -> Arrival:
         incoming, naming = proven.incoming, proven.naming
         named = event_id(incoming, naming)
-        nonce = None if self._nonce is None else first((self._nonce,), incoming)
+        nonce = proven.nonce
         return Arrival(
             id=self._ways.new_id(),
             webhook=self._name,

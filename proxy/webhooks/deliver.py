@@ -23,7 +23,7 @@ from proxy.webhooks.trying import Attempt, Try
 SHORTEST: Seconds = 0.1  # before writing down is tried again
 PAUSE: Seconds = 1.0  # after a look at the inbox that failed
 SOON: Seconds = 0.25  # until another look at events that are due and that nobody may have yet
-LONGEST_PAUSE: Seconds = 30.0  # between two looks, in case somebody else changed the inbox
+LONGEST_PAUSE: Seconds = 10.0  # between two looks, in case somebody else changed the inbox
 RECORDING: Seconds = 10.0  # of a claim, beyond `deliver.timeout`, for writing down what came of it
 OVERDUE = 100  # events that are looked through at once for those that are too old
 
@@ -66,8 +66,8 @@ class Delivery:
         self._awake.set()
 
     async def run(self) -> None:
-        """Delivers until it is cancelled."""
-        while True:
+        """Delivers until `stop()`."""
+        while not self._draining:
             try:
                 pause = await self._round()
             except InboxUnavailable as error:
@@ -78,9 +78,13 @@ class Delivery:
                 pause = PAUSE
             await self._sleep(min(pause, LONGEST_PAUSE))
 
-    async def drain(self, until: float) -> None:
-        """Takes no more events; those in flight have until then (monotonic seconds), and are let go."""
+    def stop(self) -> None:
+        """Takes no more events, as soon as those that are being claimed have come."""
         self._draining = True
+        self.wake()
+
+    async def drain(self, until: float) -> None:
+        """After `run()` has ended: events in flight have until then (monotonic seconds), and are let go."""
         if self._on_their_way:
             left = max(0.0, until - self._world.clock.now())
             _, late = await asyncio.wait(self._on_their_way, timeout=left)

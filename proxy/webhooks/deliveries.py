@@ -21,6 +21,7 @@ from proxy.webhooks.trying import Try
 REMEMBERED: Seconds = 7 * 86400.0  # how long a repeat is known for one
 SWEEPING: Seconds = 60.0  # between two looks for what is too old
 PROVING: Seconds = 5.0  # between two looks whether the store is well again
+LEAVING: Seconds = 60.0  # for the deliveries of a webhook that is no longer configured
 BATCH = 200  # events forgotten at once, so that nobody who stores one waits long
 BREATH: Seconds = 0.1  # between two batches
 
@@ -75,22 +76,26 @@ class Deliveries:
 
     async def drain(self, until: float) -> None:
         """Takes no more events; those in flight have until then (monotonic seconds)."""
-        tasks = [task for task in (self._sweeper, *self._tasks.values()) if task is not None]
-        await asyncio.gather(*(one.drain(until) for one in self._running.values()), *self._leaving)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        ending = [self._end(one, self._tasks.get(name), until) for name, one in self._running.items()]
+        await asyncio.gather(*ending, *self._leaving)
+
+    async def _end(self, one: Delivery, task: asyncio.Task[None] | None, until: float) -> None:
+        one.stop()
+        if task is not None:
+            _, late = await asyncio.wait({task}, timeout=max(0.0, until - self._world.clock.now()))
+            for each in late:
+                each.cancel()
+        await one.drain(until)
 
     def _run(self, name: str) -> None:
         self._tasks[name] = self._world.loop.create_task(self._running[name].run())
 
     def _leave(self, name: str) -> None:
         """Stops for a webhook that is no longer configured; what is in flight ends in its own time."""
-        left = self._running.pop(name)
-        task = self._tasks.pop(name, None)
-        if task is not None:
-            task.cancel()
-        leaving = self._world.loop.create_task(left.drain(self._world.clock.now() + 2 * BETWEEN_PROBES))
+        until = self._world.clock.now() + LEAVING
+        leaving = self._world.loop.create_task(self._end(self._running.pop(name), self._tasks.pop(name, None), until))
         self._leaving.add(leaving)
         leaving.add_done_callback(self._leaving.discard)
 

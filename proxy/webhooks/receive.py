@@ -100,7 +100,7 @@ class Receiver:
         if handshake is not None and _is(handshake, incoming):  # one that is not signed was answered above
             return await self._shake(handshake, incoming, [one for one in secrets if one.name == found.secret])
         naming = self._scheme.naming(incoming)
-        return await self._accept(Proven(request, incoming, naming, found.secret, wall))
+        return await self._accept(Proven(request, incoming, naming, found.secret, wall, found.nonce))
 
     def _check_method(self, request: Request) -> None:
         if request.method in self._scheme.methods:

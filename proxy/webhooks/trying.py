@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from proxy.errors import ProxyError, UpstreamFailure
+from proxy.events import Events
 from proxy.model import Call, Evidence, Request, Response
 from proxy.rules.delivery import TELLING, Tried
 from proxy.rules.outcome import evidence_of_failure, verdict_for
@@ -38,12 +39,15 @@ class Attempt(NamedTuple):
 class Try:
     """Tries to deliver events of one webhook. `write` makes the request of an event and the attempt's number."""
 
-    def __init__(self, deliver: Deliver, write: Write, timeout: float, *, clock: Clock, alarms: Alarms) -> None:
+    def __init__(
+        self, deliver: Deliver, write: Write, timeout: float, *, clock: Clock, alarms: Alarms, events: Events
+    ) -> None:
         self._deliver = deliver
         self._write = write
         self._timeout = timeout
         self._clock = clock
         self._alarms = alarms
+        self._bug = events.bug
 
     async def __call__(self, stored: Stored, attempt: int) -> Attempt:
         """`attempt`: from 1."""
@@ -60,6 +64,9 @@ class Try:
             return _without_answer(failure)
         except ProxyError as error:
             return Attempt(Tried(None, reached=False), Evidence.NEUTRAL, error.code)
+        except Exception as error:  # noqa: BLE001 - an attempt too, or one event would be tried again without a pause
+            self._bug("a delivery", error)
+            return Attempt(Tried(None), Evidence.NEUTRAL, "a bug here; the log says more")
         return await self._answered(response)
 
     async def _answered(self, response: Response) -> Attempt:

@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.rules.signatures import KeySettings, VerifySettings
-from tests.support.judging import judged
+from tests.support.judging import SAID, judged
 
 KEY = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056"
 ADYEN = VerifySettings(scheme="adyen", body_signed=False, secrets=("key",))
@@ -99,3 +101,16 @@ def test_all_elements_are_signed_with_one_key() -> None:
     mixed = body(GOOD, item(other))
     settings = replace(ADYEN, secrets=("a", "b"))
     assert judged(settings, (), mixed, keys=(KEY.encode(), other.encode())) == "bad_signature"
+
+
+@given(st.dictionaries(st.sampled_from([*PUBLISHED]), SAID))
+def test_no_members_end_in_anything_but_a_verdict(said: dict[str, object]) -> None:
+    found = judged(ADYEN, (), body(GOOD | said), keys=(KEY.encode(),))
+    assert found in ("by key0", "missing_signature", "malformed_signature", "bad_signature")
+
+
+@given(SAID)
+def test_no_body_ends_in_anything_but_a_verdict(said: object) -> None:
+    for sent in (said, {"notificationItems": said}, {"notificationItems": [said]}):
+        found = judged(ADYEN, (), json.dumps(sent).encode(), keys=(KEY.encode(),))
+        assert found in ("missing_signature", "malformed_signature")

@@ -19,7 +19,7 @@ from proxy.rules.credentials import Secret
 from proxy.rules.incoming import Incoming
 from proxy.rules.schemes import compile_scheme
 from proxy.rules.signatures import KeySettings, Naming, Verified, VerifySettings
-from tests.support.judging import NOW, judged
+from tests.support.judging import NOW, SAID, judged
 
 KEY = b"made-up-secret-of-thirty-two-bytes-or-more"
 BODY = b'{"webhook_code": "DEFAULT_UPDATE"}'
@@ -80,6 +80,7 @@ ROWS = {
         token(claims(payload_hash=hashlib.sha256(BODY).hexdigest().upper())),
         "malformed_signature",
     ),
+    "with half a letter for a digest": (token(claims(payload_hash="\ud800")), "malformed_signature"),
     "with half a digest": (token(claims(payload_hash="ab" * 16)), "malformed_signature"),
     "by another secret": (token(claims(), key=b"guessed" * 9), "bad_signature"),
     "by another secret and too old": (token(claims(exp=1), key=b"guessed" * 9), "bad_signature"),
@@ -181,3 +182,10 @@ def test_no_bytes_for_a_token_end_in_anything_but_a_verdict(value: bytes) -> Non
 @given(st.binary(max_size=80), st.binary(max_size=80))
 def test_no_parts_of_a_token_end_in_anything_but_a_verdict(head: bytes, payload: bytes) -> None:
     assert verdict(token(payload, head)) in ("malformed_signature", "algorithm_not_allowed")
+
+
+@given(SAID)
+def test_no_claims_end_in_anything_but_a_verdict(said: object) -> None:
+    payload = json.dumps({"iat": said, "exp": said, "payload_hash": said, "jti": said}).encode()
+    assert verdict(token(payload)).partition("_")[0] in ("missing", "malformed", "body", "bad", "expired", "future")
+    assert verdict(token(claims(), json.dumps({"alg": said}).encode())) == "algorithm_not_allowed"

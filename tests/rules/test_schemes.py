@@ -8,7 +8,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from proxy.rules.schemes import AVAILABLE_SCHEMES, compile_scheme
+from proxy.rules.schemes import SCHEMES, compile_scheme
 from proxy.rules.signatures import KeySettings, VerifySettings
 from tests.support.judging import PLAIN, TIMED
 
@@ -55,6 +55,10 @@ REFUSED = {
     "no secrets": (replace(PLAIN, secrets=()), "secrets: 0 names"),
     "five secrets": (replace(PLAIN, secrets=tuple("abcde")), "secrets: 5 names; from 1 to 4"),
     "a tolerance without a time": (replace(PLAIN, tolerance=9.0), "tolerance: without timestamp"),
+    "an option that YAML took for a number": (
+        replace(PLAIN, signed="{option:webhook_id}{body}", options={"webhook_id": 12}),
+        "signed: {option:webhook_id} needs options: {webhook_id: …}, a text: in quotes",
+    ),
     "no template": (replace(PLAIN, signed=None), "signed: hmac needs the template"),
     "a template without the body": (replace(PLAIN, signed="{method}"), "signed: the body is not covered"),
     "a CRC of the body, which anybody can hit": (replace(PLAIN, signed="{crc32}"), "signed: the body is not covered"),
@@ -113,7 +117,7 @@ def test_methods(changes: dict[str, Any], methods: tuple[str, ...]) -> None:
 
 
 def test_every_scheme_that_can_be_written_is_there() -> None:
-    assert get_args(get_type_hints(VerifySettings)["scheme"]) == AVAILABLE_SCHEMES
+    assert get_args(get_type_hints(VerifySettings)["scheme"]) == tuple(SCHEMES)
 
 
 def test_sns_needs_no_secrets_and_may_have_some() -> None:

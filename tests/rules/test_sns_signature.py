@@ -12,9 +12,10 @@ from proxy.rules.incoming import Incoming
 from proxy.rules.schemes import compile_scheme
 from proxy.rules.signatures import Naming, Rejected, VerifySettings
 from proxy.rules.sns_signature import is_subscribe_url
-from tests.support.judging import NOW, judged
+from tests.support.judging import NOW, SAID, judged
 from tests.support.sns import CONFIRMATION, SIGNED, SUBSCRIBE_URL, TOPIC, certificate, message
 
+BAD = "bad_signature"
 PINNED = VerifySettings(
     scheme="aws_sns", options={"topic_arns": [TOPIC]}, id=("json:/MessageId",), secrets=("certificate",)
 )
@@ -150,3 +151,15 @@ def test_a_changed_byte_that_is_read_is_refused(place: int, change: int) -> None
     same = isinstance(said, dict) and all(said.get(name) == before[name] for name in names)
     found = judged(PINNED, (), bytes(changed), keys=(certificate(),))
     assert same or found != "by key0"
+
+
+@given(st.dictionaries(st.sampled_from([*SIGNED["SubscriptionConfirmation"], "Signature", "SigningCertURL"]), SAID))
+def test_no_members_end_in_anything_but_a_verdict(said: dict[str, object]) -> None:
+    whole = json.loads(message()) | said
+    found = judged(PINNED, (), json.dumps(whole).encode(), keys=(certificate(),))
+    assert found in ("by key0", "missing_signature", "malformed_signature", "bad_certificate_url", "wrong_topic", BAD)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_end_in_anything_but_a_verdict(body: bytes) -> None:
+    assert judged(PINNED, (), body, keys=(certificate(),)) == "missing_signature"

@@ -134,7 +134,7 @@ class Listening:
         asks = webhook.deliver.url is not None and webhook.deliver.mode != "stored"
         world = World(inbox=self.inbox, loop=loop, clock=time, dice=lambda: 0.5, events=self.ears)
         self.deliveries = Deliveries(self.keeping, inbox, world)
-        attempt = Try(self.application, writer, webhook.deliver.timeout, clock=time, alarms=alarms)
+        attempt = Try(self.application, writer, webhook.deliver.timeout, clock=time, alarms=alarms, events=self.ears)
         self.deliveries.adopt({webhook.name: Wanted(webhook, attempt, "http://127.0.0.1:9")}, inbox)
         ids = count(1)
         ways = Ways(

@@ -98,7 +98,8 @@ PEM = Fetched(200, certificate())
 
 async def test_a_message_is_judged_by_the_certificate_that_it_names() -> None:
     listening = Listening(settings(SNS), fetched={CERTIFICATE_URL: PEM})
-    for body, status in ((message(), 200), (message(), 200), (message().replace(b"Hello", b"Hallo"), 401)):
+    forged = message().replace(b"Hello", b"Hallo")
+    for body, status in ((message(), 200), (message(MessageId="another"), 200), (forged, 401)):
         assert (await listening.ask(body)).status == status
     assert listening.asked == [CERTIFICATE_URL]
     assert [outcome for outcome, _ in listening.ears.ended] == ["accepted", "accepted", "bad_signature"]
