@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= config.yaml
 
-.PHONY: install install-dev install-clients run test test-clients lint bench lock image
+.PHONY: install install-dev install-clients run test test-clients soak lint bench lock image
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
@@ -46,6 +46,10 @@ test-clients: install-clients
 	$(BIN)/python -m pytest tests/clients -W ignore::ResourceWarning -W ignore::DeprecationWarning \
 	    -W ignore::pytest.PytestUnraisableExceptionWarning
 
+# A hundred rounds of kill -9 under load; `make test` has three.
+soak: install-dev
+	OUTRIGGER_SOAK_ROUNDS=100 $(BIN)/python -m pytest tests/e2e/test_webhook_crash.py
+
 # The peer that the figures are ratios to comes from the package index; HAProxy and nginx are used too where they are installed.
 bench: install-dev
 	$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements-bench.lock
@@ -58,7 +62,7 @@ lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	    --group dev --group clients pyproject.toml -c requirements.lock -o requirements-dev.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
-	    --group servers -c requirements-dev.lock -o requirements-clients.lock
+	    --group more-clients -c requirements-dev.lock -o requirements-clients.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	    --group bench -o requirements-bench.lock
 

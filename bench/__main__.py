@@ -14,8 +14,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.chain import chain
+from bench.inbox import inbox
 from bench.load import load
 from bench.peers import Process, envoy, haproxy, outrigger, provider
+from bench.webhooks import webhooks
 
 ROUNDS = 3
 SECONDS = 3.0
@@ -29,6 +31,8 @@ def main() -> None:
         small(peers)
         added(peers, upstream)
         start(here, upstream)
+        print(inbox(here))
+        print(webhooks(here))
         print(f"chain_only     {chain(here):.1f} µs   (rules and stages around an upstream that answers at once)")
 
 

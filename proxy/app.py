@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from proxy import integrations
-from proxy.config.schema import CallerSettings, DeliverSettings, Settings, WebhookSettings
+from proxy.config.schema import CallerSettings, Settings
 from proxy.edges.debug_store import DebugStore
+from proxy.edges.fetcher import Fetcher
 from proxy.edges.http1.pool import Resolver, Transport
 from proxy.edges.oauth2 import Tokens, Tools
 from proxy.edges.secret_sources import Secrets
@@ -64,14 +65,9 @@ from proxy.upstream import (
     places_of,
     scope_of,
 )
-from proxy.webhooks.forward import Forward
-from proxy.webhooks.intake import Intake
-from proxy.webhooks.receive import Receiver, Surroundings
 
 if TYPE_CHECKING:
     from proxy.rules.classify import Classifier
-
-ANYWHERE = EgressSettings(allow=("0.0.0.0/0", "::/0"))  # the operator's own application; metadata services stay denied
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,7 +82,6 @@ class Parts:
     events: Events
     secrets: Secrets
     resolver: Resolver
-    intake: Intake
     store: DebugStore | None = None
     answers: Answers = field(default_factory=Answers)
     faults: dict[str, Faults] = field(default_factory=dict)  # by upstream, asked for while it runs
@@ -322,26 +317,21 @@ def transport(
     return parts.building[key]
 
 
-def receivers(settings: Settings, parts: Parts) -> dict[bytes, Handler]:
-    """What answers each path of the webhook listener."""
-    around = Surroundings(secret=parts.secrets.get, intake=parts.intake, events=parts.events, clock=parts.clock)
-    return {
-        one.path.encode(): Receiver(one, forward(one, one.deliver, parts), around)
-        for one in settings.webhooks.values()
-        if one.deliver is not None
-    }
-
-
-def forward(webhook: WebhookSettings, deliver: DeliverSettings, parts: Parts) -> Forward:
-    """Passes events of one webhook to the application's own address."""
-    origin, path = split_url(deliver.url)
-    timeout = TimeoutSettings(first_byte=deliver.timeout, total=deliver.timeout)
-    post = transport(parts, f"webhook {webhook.name}", origin, timeout, TlsSettings(), ANYWHERE)
-    return Forward(
-        lambda request: post(request.with_headers(request.headers, path + request.target)),
-        deliver,
-        parts.clock.now,
+def fetcher(parts: Parts) -> Fetcher:
+    """Fetches what webhooks need from public addresses."""
+    return Fetcher(
+        lambda url: Transport(
+            url,
+            timeout=TimeoutSettings(),
+            tls=TlsSettings(),
+            egress=EgressSettings(),
+            resolver=parts.resolver,
+            clock=parts.clock,
+            alarms=parts.alarms,
+            loop=parts.loop,
+        ),
         parts.alarms,
+        parts.clock,
     )
 
 

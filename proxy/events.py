@@ -55,8 +55,11 @@ class Events:
     def webhook_ended(self, webhook: str, outcome: str, secret: str | None, detail: str) -> None:
         """A webhook request was answered. `outcome`: the list of `webhooks.md` §2.2; `detail`: the exact reason."""
 
-    def delivery_ended(self, webhook: str, outcome: str) -> None:
-        """An event's delivery was `delivered`, `failed` or `dead`."""
+    def delivery_ended(self, webhook: str, outcome: str, *, event: str, attempt: int, detail: str) -> None:
+        """An event's delivery was `delivered`, `failed` (it comes again) or `dead`.
+
+        `event`: our id; `attempt` 0: the application was not reached; `detail`: the exact reason.
+        """
 
     def reloaded(self, *, ok: bool, detail: str = "") -> None:
         """A configuration was read anew and taken (`ok`) or refused; `detail` is for people."""

@@ -28,7 +28,6 @@ from proxy.edges.logs import Logs
 from proxy.edges.metrics import Gauge, Metrics
 from proxy.edges.overview import Overview
 from proxy.edges.secret_sources import Secrets
-from proxy.edges.webhook_server import WebhookServer
 from proxy.events import Events, Fanout
 from proxy.gateway import Gateway
 from proxy.model import Call
@@ -38,7 +37,7 @@ from proxy.rules.redaction import Redactor
 from proxy.rules.request_id import Ids
 from proxy.timing import Alarms, Clock, Waits
 from proxy.upstream import Snapshot
-from proxy.webhooks.intake import Intake
+from proxy.webhook_side import WebhookSide
 
 TICK = 1.0  # seconds between two looks at secrets, idle connections and the configuration file
 
@@ -73,12 +72,11 @@ class Program:
             events=self.events,
             secrets=Secrets(settings.secrets, environ, now=clock.now, events=self.events, learn=redactor.learn),
             resolver=Resolver(),
-            intake=Intake(clock.now, alarms),
             store=self._store,
         )
         self._new_id = Ids(clock.wall, os.urandom)
         self.gateway = Gateway(app.snapshot(settings, self.parts), self.events, clock.now)
-        self._hooks = WebhookServer(app.receivers(settings, self.parts), self.events)
+        self._webhooks = WebhookSide(settings, self.parts, new_id=self._new_id, redactor=redactor)
         self.parts.transports = self.parts.building
         self._listeners: dict[str, Listener] = {}
         self._ticking: asyncio.Task[None] | None = None
@@ -86,6 +84,7 @@ class Program:
         self._secrets_seen = self.parts.secrets.version
         self._overview = Overview(self, clock=clock, secrets=self.parts.secrets, metrics=metrics, events=self.events)
         self._overview.history = self._store
+        self._overview.side = self._webhooks
         self._admin = AdminServer(self._overview, alarms=alarms, clock=clock)
 
     @property
@@ -94,16 +93,17 @@ class Program:
         return self.gateway.snapshot
 
     async def start(self) -> None:
-        """Opens all listeners of the data path; `bound` says where. Raises `OSError` for an address that is taken."""
+        """Opens inbox and listeners; `bound` says where. Raises `InboxUnavailable`, `OSError` for a taken address."""
         if self._store is not None:
             await self._store.start()
+        await self._webhooks.start()
         listen = self.settings.listen
         await self._listen("proxy", listen.proxy, self.gateway, PROXY, self.gateway.refuse)
         for one in self.settings.upstreams.values():
             if one.listen is not None:
                 direct = self.gateway.direct(one.name)
                 await self._listen(f"upstream {one.name}", one.listen, direct, PROXY, self.gateway.refuse)
-        await self._listen("webhooks", listen.webhooks, self._hooks, WEBHOOKS, self._hooks.refuse)
+        await self._listen("webhooks", listen.webhooks, self._webhooks.server, WEBHOOKS, self._webhooks.server.refuse)
         self.bound["admin"] = await self._admin.start(listen.admin)
         self._warn()
         self._ticking = self.parts.loop.create_task(self._tick())
@@ -113,7 +113,8 @@ class Program:
         self.draining = True
         until = self.parts.clock.now() + self.settings.shutdown_grace
         self.parts.waits.drain(until)
-        await asyncio.gather(*(listener.close(until) for listener in self._listeners.values()))
+        listeners = (listener.close(until) for listener in self._listeners.values())
+        await asyncio.gather(*listeners, self._webhooks.drain(until))
         if self._ticking is not None:
             self._ticking.cancel()
         for tokens in self.parts.tokens.values():
@@ -121,6 +122,7 @@ class Program:
         for transport in self.parts.transports.values():
             transport.retire()
         await self._admin.close()
+        await self._webhooks.close()
         self.parts.resolver.close()
         if self._store is not None:
             await self._store.close()
@@ -169,8 +171,8 @@ class Program:
         parts = self.parts
         parts.building = {}
         snapshot = app.snapshot(settings, parts)
-        receivers = app.receivers(settings, parts)
-        self.settings, self.gateway.snapshot, self._hooks.receivers = settings, snapshot, receivers
+        self._webhooks.use(settings)
+        self.settings, self.gateway.snapshot = settings, snapshot
         self.loaded = parts.clock.wall()
         self._logs.adopt(settings.log)
         self._warn()
@@ -252,4 +254,6 @@ def _fixed(old: Settings, new: Settings) -> list[str]:
     ]
     if new.debug_log != old.debug_log:
         wrong.append("debug_log: the file is opened at start; restart to change it")
+    if (new.inbox.url, new.inbox.min_free) != (old.inbox.url, old.inbox.min_free):
+        wrong.append("inbox: url and min_free are used when it is opened; restart to change them")
     return wrong

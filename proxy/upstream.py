@@ -24,12 +24,12 @@ from proxy.rules.fallback import FallbackSettings
 from proxy.rules.faults import FaultSettings
 from proxy.rules.headers import Address
 from proxy.rules.limits import LimitSettings
+from proxy.rules.outgoing import Place
 from proxy.rules.rate_limit import Gcra, RateLimitSettings
 from proxy.rules.redaction import DebugSettings
 from proxy.rules.retry import Budget, RetrySettings
 from proxy.rules.rewriting import RewriteSettings
 from proxy.rules.scope import Scope, ScopeSettings, fence, first_match
-from proxy.rules.signing import Place
 from proxy.units import Bytes, Seconds
 
 

@@ -27,7 +27,7 @@ class Unreachable(Exception):
 def is_healthy(path: Path) -> bool:
     """True if the program that serves this configuration answers its health check."""
     try:
-        return _ask(load(path, os.environ), "GET", "/healthz")[0] == 200
+        return ask(load(path, os.environ), "GET", "/healthz")[0] == 200
     except (ConfigurationError, Unreachable):
         return False
 
@@ -46,7 +46,7 @@ def set_faults(path: Path, upstream: str, fault: Mapping[str, object], length: s
 def _changed(path: Path, upstream: str, what: str, content: object, done: str) -> int:
     try:
         settings = load(path, os.environ)
-        status, body = _ask(settings, "POST", f"/api/upstreams/{upstream}/{what}", content)
+        status, body = ask(settings, "POST", f"/api/upstreams/{upstream}/{what}", content)
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return WRONG
@@ -56,11 +56,12 @@ def _changed(path: Path, upstream: str, what: str, content: object, done: str) -
     if status < 300:
         print(f"{upstream}: {done}")
         return DONE
-    print(f"{upstream}: {_reason(body) or status}", file=sys.stderr)
+    print(f"{upstream}: {reason_in(body) or status}", file=sys.stderr)
     return FAILED
 
 
-def _ask(settings: Settings, method: str, path: str, content: object = None) -> tuple[int, bytes]:
+def ask(settings: Settings, method: str, path: str, content: object = None) -> tuple[int, bytes]:
+    """Status and body of the running program's answer. Raises `Unreachable`."""
     headers = {"Host": "localhost", "Accept": "application/json"}
     body = None
     if content is not None:
@@ -106,7 +107,8 @@ def _token(settings: Settings) -> str | None:
         return None
 
 
-def _reason(body: bytes) -> str | None:
+def reason_in(body: bytes) -> str | None:
+    """What a problem document says, None if it is none."""
     try:
         document = json.loads(body)
     except ValueError:

@@ -33,7 +33,6 @@ from proxy.pipeline import Handler
 from proxy.rules.credentials import Template
 from proxy.timing import Alarms, Clock, Waits
 from proxy.upstream import UpstreamSettings
-from proxy.webhooks.intake import Intake
 
 DONE, FAILED, WRONG = 0, 1, 2  # exit codes
 PATIENCE = 10.0  # seconds for one upstream
@@ -217,7 +216,6 @@ def _parts(settings: Settings, heard: _Heard) -> app.Parts:
         events=heard,
         secrets=Secrets(settings.secrets, os.environ, now=clock.now, events=heard, learn=lambda _name, _value: None),
         resolver=Resolver(),
-        intake=Intake(clock.now, alarms),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from proxy.cli import webhook
 from proxy.config.load import find
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(webhook.app)
 Config = Annotated[
     str | None, typer.Option("-c", "--config", metavar="FILE", help="default: $OUTRIGGER_CONFIG, else ./config.yaml")
 ]

@@ -121,7 +121,9 @@ def _destination(settings: UpstreamSettings, request: Request) -> str:
 
 def _shown(settings: UpstreamSettings, field: tuple[bytes, bytes]) -> str:
     if isinstance(settings.auth, BasicAuth) and field[0] == b"Authorization":
-        return f"Authorization: Basic base64({{{settings.auth.username}}}:{{{settings.auth.password}}})"
+        name = settings.auth.username
+        user = settings.auth.user if name is None else f"{{{name}}}"
+        return f"Authorization: Basic base64({user}:{{{settings.auth.password}}})"
     return b": ".join(field).decode()
 
 

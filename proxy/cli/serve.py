@@ -15,6 +15,7 @@ from proxy.config.schema import Settings
 from proxy.edges import process
 from proxy.edges.http1.listener import loop_factory
 from proxy.program import Program
+from proxy.webhooks.inbox import InboxUnavailable
 
 DONE, FAILED, WRONG = 0, 1, 2  # exit codes
 
@@ -40,7 +41,7 @@ async def _serve(settings: Settings, warnings: list[str]) -> int:
     program = Program(settings, os.environ, sys.stderr.fileno())
     try:
         await program.start()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, InboxUnavailable) as error:
         return _failed(f"cannot start: {error}")
     for line in warnings:
         program.events.warned(line)

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from proxy.config.addresses import URL, url_problem
-from proxy.rules.auth_settings import AuthSettings, AwsSigV4Auth, HmacAuth, OAuth2Auth
+from proxy.rules.auth_settings import AuthSettings, AwsSigV4Auth, BasicAuth, HmacAuth, OAuth2Auth
 from proxy.rules.headers import fold
 from proxy.rules.hmac_auth import compile_signed
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 FREE = "a header name other than Host, Content-Length, Transfer-Encoding, Connection and Outrigger-…"
 _NOT_OURS = frozenset({"host", "content-length", "transfer-encoding", "connection"})
+_USER = re.compile(r"[!-9;-~]{1,128}")
 _WORD = re.compile(r"[a-z0-9-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NEEDS = {  # grant -> what it cannot do without
@@ -44,6 +45,11 @@ def auth_problems(auth: AuthSettings | None) -> Iterator[Problem]:
         yield from _oauth2(auth)
     elif isinstance(auth, HmacAuth):
         yield from _hmac(auth)
+    elif isinstance(auth, BasicAuth):
+        if (auth.username is None) == (auth.user is None):
+            yield Problem("username", "username, the name of a secret, or user, the name itself", "both or neither")
+        elif auth.user is not None and not _USER.fullmatch(auth.user):
+            yield Problem("user", "printable ASCII without a colon", "another name")
     elif isinstance(auth, AwsSigV4Auth):
         for key in ("region", "service"):
             if not _WORD.fullmatch(getattr(auth, key)):

@@ -7,6 +7,7 @@ brought a secret along; numbers and fixed words are shown as they are in force.
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
@@ -16,8 +17,10 @@ from proxy.config.schema import Settings
 from proxy.units import Spelling, duration, ratio, size
 
 _NOT_SHOWN = frozenset(
-    {"path", "name", "unsafe", "notes", "doubts", "where", "written", "used", "native", "classify", "rewrite"}
+    {"path", "name", "unsafe", "notes", "doubts", "where", "written", "used", "native", "classify", "rewrite", "limits"}
 )
+_PASSWORD = re.compile(r"(?<=:)[^:/?#]*(?=@)|(?<=password=)[^&#]*")  # of a URL
+_WITH_PASSWORD = frozenset({"inbox.url", "state.url"})
 _SWITCHES = ("breaker", "slow_after", "tolerance")  # whose absence is written `off`; of all others it is `none`
 
 
@@ -49,7 +52,7 @@ def _rows(key: str, hint: Any, value: Any, settings: Settings) -> Iterator[Row]:
         for name, one in value.items():
             yield from _rows(f"{key}.{name}", inner[1] if len(inner) > 1 else object, one, settings)
     else:
-        written = settings.written.get(key)
+        written = _without_password(key, settings.written.get(key))
         shown = _shown(key, hint, value, settings)
         origin = settings.where.get(key) or _parent(key, settings)
         yield Row(key, shown, origin if written is None or shown == written else f"{origin} ({written})")
@@ -64,12 +67,20 @@ def _parent(key: str, settings: Settings) -> str:
 def _shown(key: str, hint: Any, value: Any, settings: Settings) -> str:
     if isinstance(value, tuple | frozenset):
         items = sorted(value) if isinstance(value, frozenset) else value
-        return (
-            "[" + ", ".join(_shown(f"{key}[{place}]", object, one, settings) for place, one in enumerate(items)) + "]"
-        )
+        inner = next(iter(typing.get_args(_single(hint))), object)
+        return "[" + ", ".join(_shown(f"{key}[{place}]", inner, one, settings) for place, one in enumerate(items)) + "]"
     if isinstance(value, str) and typing.get_origin(_single(hint)) is not Literal:
-        return settings.written.get(key, value)
+        return _without_password(key, settings.written.get(key, value)) or ""
     return "off" if value is None and key.endswith(_SWITCHES) else spelled(hint, value)
+
+
+def _without_password(key: str, text: str | None) -> str | None:
+    return _PASSWORD.sub(_hidden, text) if text is not None and key in _WITH_PASSWORD else text
+
+
+def _hidden(password: re.Match[str]) -> str:
+    """A variable's name may be seen, what is written out may not."""
+    return password[0] if password[0].startswith("${") else "[redacted]"
 
 
 def spelled(hint: Any, value: Any) -> str:

@@ -34,13 +34,15 @@ FIELDS: Shape = {
 }
 _LATER = (  # key, what of it has to wait for a later version, what is taken today
     ("workers", re.compile(r"0*(?:[2-9]|[1-9][0-9]+)"), "1"),
-    ("inbox.url", re.compile(r"postgres(?:ql)?:.*"), "sqlite:PATH"),
     ("state.url", re.compile(r"rediss?:.*"), "memory:"),
     ("debug_log.seal_to", None, "no seal_to"),  # None: all of it
     ("capabilities", None, "no capabilities"),
     ("secrets_key", None, "no secrets_key"),
 )
-_TODAY = {"inbox.url": re.compile(r"sqlite:.+"), "state.url": re.compile("memory:")}
+_TODAY = {  # key: what is taken, and how people are told
+    "inbox.url": (re.compile(r"sqlite:.+|postgres(?:ql)?://.+"), "sqlite:PATH or postgresql://…"),
+    "state.url": (re.compile("memory:"), "memory:"),
+}
 
 
 class Document:
@@ -105,7 +107,7 @@ class Document:
                 found |= brought(manifest, upstream.mode, secret_names(upstream) - set(own), tested)
         for webhook in settings.webhooks.values():
             variables = self._presets.webhook_variables(webhook.integration or "")
-            for name in set(webhook.verify.secrets) - set(own):
+            for name in set(webhook.verify.named_secrets) - set(own):
                 found[name] = SecretSource(env=variables.get(name) or name.upper())
         self._filling.where |= {f"secrets.{name}.env": "preset" for name in found}
         return found
@@ -145,6 +147,8 @@ def _less_later(root: Node, complaints: Complaints) -> Node:
             scheme = f"{words.partition(':')[0]}:…" if key in _TODAY else None  # the rest has a password
             complaints.not_yet(found, today, given=key if later is None else scheme)
             root = put(root, None, *path)
-        elif key in _TODAY and not _TODAY[key].fullmatch(words):
+    for key, (address, today) in _TODAY.items():
+        found = deep(root, *key.split("."))
+        if found is not None and not found.empty and not found.broken and not address.fullmatch(text(found) or ""):
             complaints.add(found, today)
     return root

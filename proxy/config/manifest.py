@@ -131,9 +131,9 @@ class Presets:
         return self._read[name]
 
     def webhook(self, name: str) -> Node | None:
-        """The tree `{verify: …, answer: …}` of a provider; None where it has none."""
+        """The tree `{verify: …, answer: …}` of a provider, its folder's before its row; None where it has none."""
         found = self.manifest(name)
-        if found is not None:
+        if found is not None and found.webhook is not None:
             return found.webhook
         row = self._providers().get(name)
         return None if row is None else without(row, "secrets")

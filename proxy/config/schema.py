@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from proxy.config.complaints import Complaint
+from proxy.rules.delivery import WaitSettings
 from proxy.rules.rate_limit import RateLimitSettings
 from proxy.rules.signatures import VerifySettings
 from proxy.units import Bytes, Seconds
@@ -40,10 +41,14 @@ class SecretSource:
 class DeliverSettings:
     """Where verified events go."""
 
-    url: str
+    url: str | None = None  # None: they wait in the inbox for `pull`
     mode: Literal["stored", "sync", "sync_then_stored"] = "stored"
     timeout: Seconds = 30.0  # for one delivery
     concurrency: int = 8  # deliveries at once
+    retry: WaitSettings = WaitSettings()
+    order_by: str | None = None  # a locator: events with the same value go one after the other
+    sign: Literal["auto", "original", "outrigger"] = "auto"
+    secret: str | None = None  # the name of the one that `sign: outrigger` signs by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +69,7 @@ class WebhookSettings:
     verify: VerifySettings
     integration: str | None = None
     public_url: str | None = None  # the URL that the sender was given
-    deliver: DeliverSettings | None = None  # None: events wait for `pull`
+    deliver: DeliverSettings = DeliverSettings()
     answer: WebhookAnswer = WebhookAnswer()
     rate_limit: RateLimitSettings | None = None
     dedupe: Literal["id", "body", "id_and_body", "off"] = "id"

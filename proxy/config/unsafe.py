@@ -46,7 +46,7 @@ def unsafe(settings: Settings, values: Mapping[str, bytes], process: Process) ->
     for upstream in settings.upstreams.values():
         lines += [f"upstreams.{upstream.name} {what}" for what in _upstream(upstream)]
     for webhook in settings.webhooks.values():
-        if webhook.deliver is not None and _plain_and_far(webhook.deliver.url):
+        if webhook.deliver.url is not None and _plain_and_far(webhook.deliver.url):
             lines.append(f"webhooks.{webhook.name} delivers over plain http off loopback")
     lines += [f"secret {name} is under {SHORT} bytes" for name, value in values.items() if len(value) < SHORT]
     if process.descriptors < FEWEST_DESCRIPTORS:

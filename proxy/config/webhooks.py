@@ -1,7 +1,6 @@
 """One webhook: its preset's row and its own words laid over each other and filled into `WebhookSettings`.
 
-The one thing a reader would get wrong: only `deliver: {url, mode: sync}` works today, and the mode in force when none
-is written is another; so a file has to say `sync`.
+The one thing a reader would get wrong: without `deliver.url` nothing is missing: events wait until they are pulled.
 """
 
 from __future__ import annotations
@@ -9,17 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import replace
-from typing import get_args
 
+from proxy.config import delivery
 from proxy.config.addresses import URL, is_metadata, url_problem
 from proxy.config.auth_checks import TOKEN
 from proxy.config.complaints import Complaints, near
 from proxy.config.fill import BAD, Field, Filling, Shape, shape
 from proxy.config.manifest import Presets
 from proxy.config.schema import WebhookSettings
-from proxy.config.tree import Node, deep, entries, items, laid_over, nearest, put, text, with_entry, without
+from proxy.config.tree import Node, deep, entries, items, laid_over, nearest, put, text
 from proxy.config.upstreams import NAME
-from proxy.rules.schemes import AVAILABLE_SCHEMES, compile_scheme
+from proxy.rules.schemes import compile_scheme
 from proxy.rules.signatures import VerifySettings
 
 _TREE = Field(Node | None, required=False)
@@ -27,7 +26,6 @@ FIELDS: Shape = {name: field for name, field in shape(WebhookSettings).items() i
     "path": Field(str, required=False),
     "verify": Field(VerifySettings, required=True),
 }
-_DELIVER_LATER = ("retry", "order_by", "sign", "secret")
 _SIGNATURE = ("verify", "signature")
 _LOCATORS = ("signature", "id", "type")
 _TOLERANCE = "300"  # seconds, where a time is signed and nobody says more
@@ -48,7 +46,7 @@ class Webhooks:
         if not NAME.fullmatch(name):
             complaints.add(node, "a name of a-z, 0-9, _ and -, a letter or digit first", given="another name")
         preset = self._preset(node)
-        tree = _less_later(_stacked(preset, node), complaints)
+        tree = _stacked(preset, node)
         if deep(tree, "verify") is None:
             if text(deep(tree, "integration")) is None:
                 complaints.add(node, "integration or verify", given="neither")
@@ -61,17 +59,16 @@ class Webhooks:
         if "verify" not in wrong and not self._verifies(tree, found["verify"], {*self._secrets, *self.needed(node)}):
             wrong.add("verify")
         _check(tree, complaints)
+        delivery.check(deep(tree, "deliver"), self._secrets, complaints)
         return None if wrong else WebhookSettings(name=name, **found)
 
     def _verifies(self, tree: Node, verify: VerifySettings, known: Collection[str]) -> bool:
         complaints = self._filling.complaints
-        for place, name in enumerate(verify.secrets):
+        for name, node in _secrets_named(tree):
             if name not in known:
                 allowed = f"names of secrets: {', '.join(sorted(known)) or 'none is configured'}"
                 given = "a name that is not under secrets (text that is not shown)"
-                complaints.add(
-                    items(deep(tree, "verify", "secrets"))[place], allowed, given=given, meant=near(name, known)
-                )
+                complaints.add(node, allowed, given=given, meant=near(name, known))
         try:
             compile_scheme(verify, text(deep(tree, "public_url")))
         except ValueError as error:
@@ -87,7 +84,7 @@ class Webhooks:
     def needed(self, node: Node) -> list[str]:
         """The secrets that its preset verifies with, which bring their own variables."""
         preset = self._preset(node, quiet=True)
-        return [name for one in items(deep(preset, "verify", "secrets")) if (name := text(one)) is not None]
+        return [] if preset is None else [name for name, _ in _secrets_named(preset)]
 
     def _preset(self, node: Node, *, quiet: bool = False) -> Node | None:
         named = entries(node).get("integration")
@@ -101,6 +98,12 @@ class Webhooks:
         return preset
 
 
+def _secrets_named(tree: Node) -> list[tuple[str, Node]]:
+    """The secrets that `verify` names, each with where it does."""
+    nodes = [*items(deep(tree, "verify", "secrets")), deep(tree, "verify", "options", "verify_token")]
+    return [(name, node) for node in nodes if node is not None and (name := text(node)) is not None]
+
+
 def _stacked(preset: Node | None, node: Node) -> Node:
     own = _in_full(node)
     under = None if preset is None else _in_full(preset)
@@ -108,7 +111,7 @@ def _stacked(preset: Node | None, node: Node) -> Node:
     if under is not None and len(schemes) > 1:
         under = put(under, None, "verify")
     tree = laid_over(under, own)
-    time = deep(tree, "verify", "timestamp")
+    time = deep(tree, "verify", "timestamp") or deep(tree, "verify", "issued_at")
     if time is not None and deep(tree, "verify", "tolerance") is None:
         tree = put(tree, replace(time, content=_TOLERANCE, plain=True), "verify", "tolerance")
     return tree
@@ -124,38 +127,6 @@ def _in_full(tree: Node) -> Node:
         if found is not None and isinstance(found.content, str):
             tree = put(tree, replace(found, content=[found]), "verify", key)
     return tree
-
-
-def _less_later(tree: Node, complaints: Complaints) -> Node:
-    """The tree less what a later version will take, which is complained about."""
-    scheme, deliver = deep(tree, "verify", "scheme"), deep(tree, "deliver")
-    known = get_args(shape(VerifySettings)["scheme"].hint)
-    if scheme is not None and text(scheme) in set(known) - set(AVAILABLE_SCHEMES):
-        complaints.not_yet(scheme, ", ".join(AVAILABLE_SCHEMES))
-        tree = put(tree, replace(scheme, broken=True), "verify", "scheme")
-    dedupe = deep(tree, "dedupe")
-    if dedupe is not None and text(dedupe) in set(get_args(shape(WebhookSettings)["dedupe"].hint)) - {"id"}:
-        complaints.not_yet(dedupe, "id")
-    if deliver is None or not isinstance(deliver.content, dict):
-        complaints.not_yet(deliver or tree, "deliver: {url: …, mode: sync}", given="no deliver.url, which means pull")
-        return without(tree, "deliver")
-    return with_entry(tree, "deliver", _deliver(deliver, complaints))
-
-
-def _deliver(deliver: Node, complaints: Complaints) -> Node:
-    for key in _DELIVER_LATER:
-        found = deep(deliver, key)
-        if found is not None:
-            complaints.not_yet(found, "deliver: {url, mode, timeout, concurrency}", given=f"deliver.{key}")
-    mode = deep(deliver, "mode")
-    if deep(deliver, "url") is None:
-        complaints.not_yet(deliver, "deliver: {url: …, mode: sync}", given="no url, which means pull")
-        deliver = with_entry(deliver, "url", replace(deliver, content="", broken=True))
-    if mode is None:
-        complaints.not_yet(deliver, "mode: sync for now", given="no mode, which means stored")
-    elif text(mode) in {"stored", "sync_then_stored"}:
-        complaints.not_yet(mode, "sync")
-    return without(deliver, *_DELIVER_LATER)
 
 
 def _check(tree: Node, complaints: Complaints) -> None:
@@ -175,3 +146,16 @@ def _check(tree: Node, complaints: Complaints) -> None:
     for name, words in entries(deep(tree, "answer", "headers")).items():
         if not TOKEN.fullmatch(name) or any(ord(mark) < 32 for mark in text(words) or ""):
             complaints.add(words, "header names and values without control characters", given="another header")
+
+
+def preset_rows(presets: Presets, filling: Filling) -> dict[str, VerifySettings]:
+    """Every provider's `verify:` as it is without a word of ours, by its name."""
+    found = {}
+    for name in presets.webhook_names():
+        preset = presets.webhook(name)
+        if preset is not None:
+            tree = deep(_stacked(preset, replace(preset, content={})), "verify")
+            row = None if tree is None else filling.settings(VerifySettings, tree, "")
+            if row is not None:
+                found[name] = row
+    return found

@@ -7,62 +7,24 @@ a token everywhere, and refuses pages of other origins before it looks at the to
 from __future__ import annotations
 
 import hmac
-import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from http import HTTPStatus
-from urllib.parse import parse_qsl
 
 from proxy.edges.admin_pages import page
 from proxy.edges.admin_server import Program
+from proxy.edges.admin_words import JSON, Answer, Ask, No, json_of, problem, query_of, shown
 from proxy.edges.debug_reader import MOST, Unreadable, Wanted
+from proxy.edges.webhook_desk import desk_of
 from proxy.errors import CODES, Refusal
-from proxy.model import Headers
+from proxy.webhooks.inbox import InboxUnavailable
 
 HEAD = 16_384  # bytes of request line and fields
 BODY = 65_536
-DEPTH = 32  # of JSON
-JSON = "application/json"
 STATES = frozenset({"open", "closed", "auto"})
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|([\[{])|([\]}])', re.DOTALL)
 _STATUS = re.compile(r"([1-5])(xx|[0-9]{2})")
 _NUMBER = re.compile(r"[0-9]{1,15}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """A request whose framing was checked. `local`: the connection's own address; `read` gives the whole body."""
-
-    method: str
-    target: bytes
-    headers: Headers
-    local: str
-    read: Callable[[], Awaitable[bytes]]  # raises `Refusal` where it is too large or too slow
-
-    def values(self, name: bytes) -> list[bytes]:
-        """The values of all fields with this lower-case name."""
-        return [value for written, value in self.headers if written.lower() == name]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """`last`: the connection is closed behind it."""
-
-    status: int
-    content_type: str
-    body: bytes
-    headers: tuple[tuple[str, str], ...] = ()
-    last: bool = False
-
-
-class No(Exception):
-    """An answer that says no, raised where it is known."""
-
-    def __init__(self, status: int, code: str, detail: str, **more: object) -> None:
-        super().__init__(code)
-        self.status, self.code, self.detail, self.more = status, code, detail, more
 
 
 Handler = Callable[["AdminApi", Ask, str], Awaitable[Answer]]
@@ -81,6 +43,8 @@ class AdminApi:
             answer = problem(no.status, no.code, no.detail, **no.more)
         except Refusal as refusal:
             answer = problem(CODES[refusal.code].status, refusal.code, refusal.detail)
+        except InboxUnavailable:
+            answer = problem(503, "inbox_unavailable", "The inbox cannot be read or written now; the log says more.")
         except Unreadable:
             answer = problem(500, "internal_error", "The debug log cannot be read.")
         except Exception as error:  # noqa: BLE001 - a bug in one answer must not end the listener
@@ -124,6 +88,8 @@ class AdminApi:
         return shown({"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200)
 
     async def metrics(self, ask: Ask, _: str) -> Answer:
+        if self._program.webhooks is not None:
+            await self._program.webhooks.look()
         accept = b", ".join(ask.values(b"accept")).decode("latin-1")
         content_type, text = self._program.scrape(accept)
         return Answer(200, content_type, text)
@@ -156,7 +122,7 @@ class AdminApi:
         return shown(found)
 
     async def breaker(self, ask: Ask, name: str) -> Answer:
-        wanted = await _json(ask)
+        wanted = await json_of(ask)
         if set(wanted) != {"state"} or wanted["state"] not in STATES:
             raise No(400, "bad_request", 'The body is {"state": "open"}, "closed" or "auto".')
         found = self._program.upstream(name)
@@ -167,7 +133,7 @@ class AdminApi:
         return shown(self._program.upstream(name) or {})
 
     async def faults(self, ask: Ask, name: str) -> Answer:
-        wanted = await _json(ask)
+        wanted = await json_of(ask)
         if not {"faults"} <= set(wanted) <= {"faults", "for"}:
             raise No(400, "bad_request", 'The body is {"faults": […], "for": "5m"}; an empty list ends them.')
         if self._program.upstream(name) is None:
@@ -178,13 +144,43 @@ class AdminApi:
         return shown(self._program.upstream(name) or {})
 
     async def reload(self, ask: Ask, _: str) -> Answer:
-        await _json(ask)
+        await json_of(ask)
         complaints = self._program.reload()
         if complaints:
             raise No(
                 422, "bad_configuration", "The configuration is refused; what runs is kept.", complaints=complaints
             )
         return shown({"reloaded": True})
+
+    async def webhooks(self, ask: Ask, _: str) -> Answer:  # noqa: ARG002
+        desk = self._program.webhooks
+        return shown({"webhooks": []} if desk is None else await desk.webhooks())
+
+    async def events(self, ask: Ask, _: str) -> Answer:
+        desk = self._program.webhooks
+        return shown({"events": [], "next": None} if desk is None else await desk.events(ask.target))
+
+    async def event(self, ask: Ask, id: str) -> Answer:  # noqa: ARG002
+        return shown(await desk_of(self._program.webhooks).event(id))
+
+    async def refused(self, ask: Ask, _: str) -> Answer:
+        desk = self._program.webhooks
+        return shown({"refused": []} if desk is None else desk.refused(ask.target))
+
+    async def verify(self, ask: Ask, _: str) -> Answer:
+        return shown(await desk_of(self._program.webhooks).verify(ask.target))
+
+    async def redeliver(self, ask: Ask, id: str) -> Answer:
+        await json_of(ask)
+        return shown(await desk_of(self._program.webhooks).redeliver(id), status=202)
+
+    async def pull(self, ask: Ask, _: str) -> Answer:
+        return shown(await desk_of(self._program.webhooks).pull(await json_of(ask)))
+
+    async def ack(self, ask: Ask, id: str) -> Answer:
+        await json_of(ask)
+        await desk_of(self._program.webhooks).ack(id)
+        return Answer(204, JSON, b"")
 
     async def later(self, ask: Ask, _: str) -> Answer:  # noqa: ARG002
         raise No(501, "not_available", "Not available yet.")
@@ -203,6 +199,7 @@ def _row_of(method: str, path: bytes, handler: Handler) -> Row:
 
 
 _NAME = rb"([a-z0-9][a-z0-9_-]*)"
+_EVENT = rb"([A-Za-z0-9-]{1,64})"
 ROWS = (
     _row_of("GET", rb"/healthz", AdminApi.health),
     _row_of("GET", rb"/readyz", AdminApi.readiness),
@@ -214,31 +211,16 @@ ROWS = (
     _row_of("POST", rb"/api/upstreams/" + _NAME + rb"/faults", AdminApi.faults),
     _row_of("GET", rb"/api/requests", AdminApi.requests),
     _row_of("GET", rb"/api/requests/([A-Za-z0-9._-]{1,128})", AdminApi.request),
-    _row_of("GET", rb"/api/webhooks/(?:events(?:/[^/]+)?|refused)", AdminApi.later),
-    _row_of("POST", rb"/api/webhooks/(?:events/[^/]+/(?:redeliver|ack)|pull)", AdminApi.later),
+    _row_of("GET", rb"/api/webhooks", AdminApi.webhooks),
+    _row_of("GET", rb"/api/webhooks/events", AdminApi.events),
+    _row_of("GET", rb"/api/webhooks/events/" + _EVENT, AdminApi.event),
+    _row_of("POST", rb"/api/webhooks/events/" + _EVENT + rb"/redeliver", AdminApi.redeliver),
+    _row_of("POST", rb"/api/webhooks/events/" + _EVENT + rb"/ack", AdminApi.ack),
+    _row_of("GET", rb"/api/webhooks/refused", AdminApi.refused),
+    _row_of("GET", rb"/api/webhooks/verify", AdminApi.verify),
+    _row_of("POST", rb"/api/webhooks/pull", AdminApi.pull),
     _row_of("POST", rb"/api/reload", AdminApi.reload),
 )
-
-
-def shown(content: object, *, status: int = 200) -> Answer:
-    """JSON."""
-    return Answer(status, JSON, json.dumps(content, separators=(",", ":"), default=str).encode() + b"\n")
-
-
-def problem(status: int, code: str, detail: str, **more: object) -> Answer:
-    """A problem document; it repeats nothing of the request. Where more of that may come, the connection ends."""
-    content = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "code": code,
-    }
-    headers = (("WWW-Authenticate", "Bearer"),) if status == 401 else ()
-    if "allow" in more:
-        headers = (("Allow", str(more.pop("allow"))),)
-    body = json.dumps({**content, **more}).encode() + b"\n"
-    return Answer(status, "application/problem+json", body, headers, last=status in {400, 405, 408, 413, 417, 421, 431})
 
 
 def _path(target: bytes) -> bytes:
@@ -262,10 +244,7 @@ def _row(path: bytes, method: str) -> tuple[Row, re.Match[bytes]]:
 
 def _wanted(target: bytes) -> Wanted:
     """The filters of `/api/requests`. Raises `No` for one that is unknown, doubled or out of its range."""
-    pairs = parse_qsl(target.partition(b"?")[2].decode("latin-1"), keep_blank_values=True)
-    if len(dict(pairs)) != len(pairs) or not dict(pairs).keys() <= {"upstream", "status", "code", "limit", "after"}:
-        raise No(400, "bad_request", "The query knows upstream, status, code, limit and after, each once.")
-    given = {name: value for name, value in pairs if value}
+    given = query_of(target, frozenset({"upstream", "status", "code", "limit", "after"}))
     status = _STATUS.fullmatch(given.get("status", "100"))
     limit, after = given.get("limit", "100"), given.get("after", "1")
     if status is None or not _NUMBER.fullmatch(after) or not _NUMBER.fullmatch(limit) or not 1 <= int(limit) <= MOST:
@@ -278,28 +257,3 @@ def _wanted(target: bytes) -> Wanted:
         limit=int(limit),
         after=int(after) if "after" in given else None,
     )
-
-
-async def _json(ask: Ask) -> dict[str, object]:
-    """The body's object; {} where there is no body at all."""
-    body = await ask.read()
-    if not body.strip():
-        return {}
-    if [value.partition(b";")[0].strip().lower() for value in ask.values(b"content-type")] != [JSON.encode()]:
-        raise No(400, "bad_request", "The body must be application/json.")
-    try:
-        content = None if _too_deep(body) else json.loads(body)
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        raise No(400, "bad_request", "The body is not a JSON object, or nested too deep.")
-    return content
-
-
-def _too_deep(body: bytes) -> bool:
-    depth = 0
-    for found in _TOKEN.finditer(body):
-        depth += bool(found[1]) - bool(found[2])
-        if depth > DEPTH:
-            return True
-    return False

@@ -15,7 +15,8 @@ from aiohttp.http import HttpVersion11
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.streams import StreamReader
 
-from proxy.edges.admin_api import HEAD, Answer, problem
+from proxy.edges.admin_api import HEAD
+from proxy.edges.admin_words import Answer, problem
 from proxy.errors import CODES, Refusal
 
 HEAD_TIME = 10.0  # seconds

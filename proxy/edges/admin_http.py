@@ -13,9 +13,10 @@ from functools import partial
 
 from aiohttp import http_parser, web
 
-from proxy.edges.admin_api import BODY, AdminApi, Answer, Ask
+from proxy.edges.admin_api import BODY, AdminApi
 from proxy.edges.admin_connection import PRIVATE, Connection, Request, refused, response_of
 from proxy.edges.admin_server import Program
+from proxy.edges.admin_words import Answer, Ask
 from proxy.edges.sockets import listening_socket, unbind
 from proxy.errors import Refusal
 from proxy.rules.framing import FIELDS, OTHER, SoundHosts, framing_of

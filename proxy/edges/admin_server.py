@@ -11,6 +11,7 @@ import importlib
 from typing import Protocol
 
 from proxy.edges.debug_reader import Wanted
+from proxy.edges.webhook_desk import WebhookDesk
 from proxy.rules.callers import Hosts
 from proxy.timing import Alarms, Clock
 
@@ -39,6 +40,10 @@ class Program(Protocol):
     @property
     def history(self) -> History | None:
         """None: the debug log is off."""
+
+    @property
+    def webhooks(self) -> WebhookDesk | None:
+        """None: no webhook is configured."""
 
     def token(self) -> bytes | None:
         """What `admin.token` names; None: no such setting; b"": it cannot be read, and nothing matches it."""

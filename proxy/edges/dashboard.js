@@ -25,6 +25,22 @@ function row(upstream) {
   return made;
 }
 
+function webhookRow(webhook) {
+  const { pending, waiting, delivered, dead } = webhook.events;
+  const since = webhook.oldest_undelivered;
+  const age = since ? `${Math.max(0, Math.round(Date.now() / 1000 - since))} s` : "";
+  const made = document.createElement("tr");
+  const cells = [webhook.name, pending, waiting, delivered, dead, age, webhook.refused];
+  made.append(...cells.map((cell) => element("td", String(cell))));
+  return made;
+}
+
+async function lookAtWebhooks() {
+  const answer = await fetch("/api/webhooks");
+  const { webhooks } = answer.ok ? await answer.json() : { webhooks: [] };
+  document.getElementById("webhooks").replaceChildren(...webhooks.map(webhookRow));
+}
+
 async function look() {
   const state = document.getElementById("state");
   try {
@@ -33,6 +49,7 @@ async function look() {
     const { upstreams, unsafe } = await answer.json();
     document.getElementById("upstreams").replaceChildren(...upstreams.map(row));
     document.getElementById("unsafe").replaceChildren(...unsafe.map((line) => element("li", line)));
+    await lookAtWebhooks();
     state.textContent = `${upstreams.length} upstreams, as of ${new Date().toLocaleTimeString()}`;
   } catch (error) {
     state.textContent = `Outrigger cannot be asked: ${error.message}`;

@@ -116,9 +116,17 @@ class Logs(Events):
             fields: Fields = {"webhook": webhook, "outcome": outcome, "secret": secret, "reason": detail or None}
             self.say("info" if fine else "warning", "webhook", fields)
 
-    def delivery_ended(self, webhook: str, outcome: str) -> None:
-        if outcome != "delivered":
-            self.say("warning", "delivery", {"webhook": webhook, "outcome": outcome})
+    def delivery_ended(self, webhook: str, outcome: str, *, event: str, attempt: int, detail: str) -> None:
+        fine = outcome == "delivered"
+        if self._calls and (not fine or attempt > 1 or self._fine_calls):
+            fields: Fields = {
+                "webhook": webhook,
+                "outcome": outcome,
+                "id": event,
+                "attempt": attempt or None,
+                "reason": detail or None,
+            }
+            self.say("info" if fine else "warning", "delivery", fields)
 
     def reloaded(self, *, ok: bool, detail: str = "") -> None:
         self.say("info" if ok else "error", "reload", {"taken": ok, "reason": detail or None})

@@ -172,7 +172,7 @@ class Metrics(Events):
         if secret is not None:
             self._counts[KEY_MATCHES][webhook, secret] += 1
 
-    def delivery_ended(self, webhook: str, outcome: str) -> None:
+    def delivery_ended(self, webhook: str, outcome: str, *, event: str, attempt: int, detail: str) -> None:  # noqa: ARG002 - logged
         self._counts[DELIVERIES][webhook, outcome] += 1
 
     def reloaded(self, *, ok: bool, detail: str = "") -> None:  # noqa: ARG002 - the log tells what was wrong

@@ -19,6 +19,7 @@ from proxy.config.schema import Settings
 from proxy.edges.debug_store import DebugStore
 from proxy.edges.metrics import Gauge, Metrics
 from proxy.edges.secret_sources import Secrets
+from proxy.edges.webhook_desk import WebhookDesk
 from proxy.events import Events
 from proxy.rules.callers import Hosts
 from proxy.rules.faults import Faults, FaultSettings
@@ -50,11 +51,24 @@ class Served(Protocol):
         """Those in force."""
 
 
+class Side(Protocol):
+    """The webhooks of the program."""
+
+    @property
+    def desk(self) -> WebhookDesk | None:
+        """None: no webhook is configured."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the program is not ready; None: it is."""
+
+
 class Overview:
     """What the admin listener asks of the program, and tells it."""
 
     def __init__(self, served: Served, *, clock: Clock, secrets: Secrets, metrics: Metrics, events: Events) -> None:
         self.history: DebugStore | None = None
+        self.side: Side | None = None
         self.reload = served.reload
         self.bug = events.bug
         self.scrape = metrics.render
@@ -74,6 +88,11 @@ class Overview:
         """Only this machine can connect: reading needs no token."""
         return address(self._served.settings.listen.admin).loopback
 
+    @property
+    def webhooks(self) -> WebhookDesk | None:
+        """None: no webhook is configured."""
+        return None if self.side is None else self.side.desk
+
     def token(self) -> bytes | None:
         """What `admin.token` names; None: no such setting; b"": it cannot be read, and nothing matches it."""
         name = self._served.settings.admin_token
@@ -87,13 +106,15 @@ class Overview:
         if self._served.draining:
             return ["shutting down"]
         status = self._secrets.status()
-        return [
+        trouble = None if self.side is None else self.side.trouble
+        missing = [
             f"upstreams.{upstream.name}: the secret {name} is {status[name].error or 'not available'}"
             for upstream in self._served.snapshot.upstreams.values()
             if upstream.settings.mode == "live"
             for name in upstream.settings.secret_names
             if name in status and not status[name].available
         ]
+        return missing if trouble is None else [*missing, trouble]
 
     def unsafe(self) -> list[str]:
         """What is allowed and should be known, one line each."""
@@ -143,6 +164,8 @@ class Overview:
         for name, status in self._secrets.status().items():
             if status.age_seconds is not None:
                 yield Gauge("secret_age_seconds", (name,), status.age_seconds)
+        if self.webhooks is not None:
+            yield from self.webhooks.gauges()
         yield Gauge("config_loaded_timestamp_seconds", (), self._served.loaded)
         yield Gauge("build_info", (released(), platform.python_version()), 1.0)
 

@@ -11,7 +11,7 @@ from proxy.errors import CODES, ClientGone, ProxyError, Refusal
 from proxy.events import Events
 from proxy.model import Call, Headers, Request, Response
 from proxy.pipeline import Handler
-from proxy.webhooks.receive import RETRY_AFTER, answer
+from proxy.webhooks.answers import RETRY_AFTER, answer
 
 _HEADERS: dict[int, Headers] = {405: ((b"Allow", b"POST"),), 503: (RETRY_AFTER,)}
 

@@ -19,8 +19,11 @@ class BearerAuth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BasicAuth:
+    """Exactly one of `username` and `user` is given."""
+
     type: Literal["basic"]
-    username: str
+    username: str | None = None  # the name of a secret
+    user: str | None = None  # the name itself, where a provider gives everybody the same
     password: str
 
 

@@ -5,7 +5,7 @@ A `Reader` gets that out of a request, or stops with the outcome of `webhooks.md
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from proxy.rules.incoming import Incoming
@@ -16,7 +16,8 @@ MOST_SIGNATURES = 16  # candidates that are tried
 class Claim(NamedTuple):
     """`messages`: spellings, in pieces, of the one message that was signed. `when`: Unix seconds, None if unknown.
 
-    One of `signatures` must fit, or with `every` all of them.
+    One of `signatures` must fit, or with `every` all of them. `starts`, `ends`: Unix seconds outside of which the
+    signer himself does not want it taken. `also`: what the same secret must have signed besides.
     """
 
     signatures: Sequence[bytes]
@@ -24,6 +25,9 @@ class Claim(NamedTuple):
     algorithm: str = ""
     when: float | None = None
     every: bool = False
+    starts: float | None = None
+    ends: float | None = None
+    also: Sequence[Claim] = ()
 
 
 class Stop(Exception):
@@ -54,6 +58,19 @@ class Key(Protocol):
 
     def proves(self, claim: Claim) -> bool:
         """True if the claim was signed with this secret. The time it takes does not tell which signature fitted."""
+
+
+class Parts(NamedTuple):
+    """What a scheme is made of. `body_covered`: what it signs covers the body.
+
+    `certificate_url`: where the signer's certificate is to be got, for a scheme that is not given it as a secret;
+    raises `Stop`.
+    """
+
+    reader: Reader
+    prepare: Callable[[bytes], Key]
+    body_covered: bool
+    certificate_url: Callable[[Incoming], str] | None = None
 
 
 def no_header_twice(incoming: Incoming, names: frozenset[bytes]) -> None:

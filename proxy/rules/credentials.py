@@ -185,7 +185,9 @@ class Credential:
         """The fields and pairs with the secrets' values of now. Raises what `read` raises."""
         headers = [(name, template.fill(read)) for name, template in self._headers]
         if self._basic is not None:
-            pair = one_line(read(self._basic.username)) + b":" + one_line(read(self._basic.password))
+            name = self._basic.username
+            user = (self._basic.user or "").encode() if name is None else one_line(read(name))
+            pair = user + b":" + one_line(read(self._basic.password))
             headers.append((b"Authorization", b"Basic " + b64encode(pair)))
         return Rendered(
             headers=tuple(headers),

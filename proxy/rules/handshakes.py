@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from proxy.rules.incoming import Incoming, TooManyPairs
 from proxy.rules.locators import Locator, parse_locator
+from proxy.rules.sns_signature import is_subscribe_url
 
 _WORD = re.compile(rb"[A-Za-z0-9_.=-]{1,256}")
 _PRINTABLE = re.compile(rb"[\x20-\x7e]{1,1024}")
@@ -24,24 +25,31 @@ JSON = b"application/json"
 
 
 class Ours(NamedTuple):
-    """What a handshake may need of us. `secret`: the newest. `verify_token`: `options.verify_token`'s value."""
+    """What a handshake may need of us.
+
+    `secret`: the one that the request was signed by, else the newest. `verify_token`: `options.verify_token`'s value.
+    """
 
     secret: bytes
     verify_token: bytes | None = None
 
 
 class Reply(NamedTuple):
+    """`visit`: a URL that has to be fetched with success before this is answered."""
+
     body: bytes
     content_type: bytes = TEXT
     status: int = 200
+    visit: str | None = None
 
 
 class BadHandshake(ValueError):
-    """A handshake that is not answered. `status`: 400, or 403 for a wrong token."""
+    """A handshake that is not answered. `status`: 400, or 403 for a wrong token, or 401 for a wrong URL."""
 
-    def __init__(self, detail: str, status: int = 400) -> None:
+    def __init__(self, detail: str, status: int = 400, outcome: str = "bad_handshake") -> None:
         super().__init__(detail)
         self.status = status
+        self.outcome = outcome
 
 
 class Handshake(NamedTuple):
@@ -91,6 +99,13 @@ def _meta(incoming: Incoming, ours: Ours) -> Reply:
     return Reply(_fit(parse_locator("query:hub.challenge"), incoming, _WORD))
 
 
+def _sns(incoming: Incoming, _ours: Ours) -> Reply:
+    found = _found(parse_locator("json:/SubscribeURL"), incoming)
+    if len(found) != 1 or not is_subscribe_url(found[0]):
+        raise BadHandshake("SubscribeURL is no address of SNS", 401, "bad_subscribe_url")
+    return Reply(b"", visit=found[0].decode())
+
+
 def _signed(
     called: Callable[[Incoming], bool], reply: Callable[[Incoming, Ours], Reply], method: str = "POST"
 ) -> Handshake:
@@ -113,6 +128,7 @@ HANDSHAKES: dict[str, Handshake] = {
         _echo_as("verification", "header:X-Okta-Verification-Challenge"),
         method="GET",
     ),
+    "sns": _signed(_says("json:/Type", b"SubscriptionConfirmation"), _sns),
     "meta": _open("GET", _says("query:hub.mode", b"subscribe"), _meta),
     "x_crc": _open("GET", _has("query:crc_token"), _x_crc),
     "dropbox": _open("GET", _has("query:challenge"), _echo("query:challenge")),

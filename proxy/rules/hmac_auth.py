@@ -11,7 +11,7 @@ from proxy.model import Headers
 from proxy.rules.auth_settings import HmacAuth
 from proxy.rules.credentials import Secret
 from proxy.rules.incoming import Incoming, TooManyPairs
-from proxy.rules.signing import Moment, Outgoing, Signed
+from proxy.rules.outgoing import Moment, Outgoing, Signed
 from proxy.rules.templates import Marks, Template, compile_template
 
 _BODY = frozenset(("body", "crc32"))

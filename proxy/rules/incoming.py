@@ -27,7 +27,19 @@ class TooManyPairs(ValueError):
 class Incoming:
     """Method, raw target, fields and raw body of one webhook request."""
 
-    __slots__ = ("_document", "_lines", "_parsed", "body", "headers", "method", "params", "path", "query")
+    __slots__ = (
+        "_document",
+        "_lines",
+        "_parsed",
+        "_unambiguous",
+        "body",
+        "claims",
+        "headers",
+        "method",
+        "params",
+        "path",
+        "query",
+    )
 
     def __init__(self, method: str, target: bytes, headers: Headers, body: bytes) -> None:
         self.method = method
@@ -36,9 +48,10 @@ class Incoming:
         self.headers = headers
         self.body = body
         self.params: Pairs = {}  # of the signature's value, where a scheme splits it
+        self.claims: Mapping[str, object] = {}  # of the token, where the signature is one
         self._lines: dict[bytes, list[bytes]] = {}  # of the names that were asked for
         self._document: object = None
-        self._parsed = False
+        self._parsed = self._unambiguous = False
 
     def lines(self, name: bytes) -> list[bytes]:
         """The values of every line with that lower-case name, without the blanks around them."""
@@ -57,7 +70,9 @@ class Incoming:
 
     def unambiguous_document(self) -> object:
         """The same, but raises `DuplicateName` where an object has a name twice."""
-        self._document, self._parsed = _json(self.body, _STRICT), True
+        if not self._unambiguous:
+            self._document = unambiguous_json(self.body)
+            self._parsed = self._unambiguous = True
         return self._document
 
     def form(self) -> Pairs:
@@ -87,6 +102,11 @@ def by_name(found: list[tuple[bytes, bytes]]) -> dict[bytes, list[bytes]]:
     for name, value in found:
         values.setdefault(name, []).append(value)
     return values
+
+
+def unambiguous_json(text: bytes) -> object:
+    """What the text says, numbers as they are written; None if it is no JSON. Raises `DuplicateName`."""
+    return _json(text, _STRICT)
 
 
 def _decoded(text: bytes) -> bytes:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from proxy.rules.incoming import Incoming, Pairs
 
-KINDS = ("header", "json", "form", "query", "param")
+KINDS = ("header", "json", "form", "query", "param", "claim")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
@@ -110,6 +110,11 @@ def _of_params(locator: Locator, incoming: Incoming) -> list[bytes]:
     return _named(incoming.params, locator)
 
 
+def _of_claims(locator: Locator, incoming: Incoming) -> list[bytes]:
+    value = _text(incoming.claims.get(locator.name.decode()))
+    return [] if value is None else [value]
+
+
 def _named(pairs: Pairs, locator: Locator) -> list[bytes]:
     return pairs.get(locator.name, [])
 
@@ -120,4 +125,5 @@ _FIND: dict[str, Callable[[Locator, Incoming], list[bytes]]] = {
     "form": _of_form,
     "query": _of_query,
     "param": _of_params,
+    "claim": _of_claims,
 }

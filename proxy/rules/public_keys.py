@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature, encode_dss_signature
 
 from proxy.rules.claims import Claim
 
@@ -96,6 +96,12 @@ def is_der_signature(signature: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def der_signature(pair: bytes) -> bytes:
+    """The DER of an ECDSA signature that is written as its two numbers, each half of `pair`."""
+    half = len(pair) // 2
+    return encode_dss_signature(int.from_bytes(pair[:half]), int.from_bytes(pair[half:]))
 
 
 def _written(secret: bytes, encoding: str) -> CertificatePublicKeyTypes | None:

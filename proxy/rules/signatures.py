@@ -5,11 +5,11 @@ What differs between schemes is behind `Reader` and `Key`; `schemes.py` makes bo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from proxy.rules.claims import Claim, Key, Reader, Stop, no_header_twice
+from proxy.rules.claims import Claim, Key, Parts, Stop, no_header_twice
 from proxy.rules.credentials import Secret
 from proxy.rules.incoming import Incoming, TooManyPairs
 from proxy.rules.locators import Locator, first, parse_locator
@@ -42,6 +42,10 @@ class VerifySettings:
     timestamp: str | None = None  # locator, or `param:NAME`
     timestamp_unit: Literal["s", "ms", "iso8601"] = "s"
     tolerance: Seconds | None = None  # None: any age (the loader has put 5m where a time is signed)
+    algorithms: tuple[str, ...] = ()  # jwt: those that a token may say in `alg`
+    issued_at: str | None = None  # jwt: the claim that is the signed time
+    body_claim: str | None = None  # jwt: the claim that holds the body's SHA-256
+    body_encoding: Literal["hex", "base64", "base64url"] = "hex"  # of that claim
     key: KeySettings = KeySettings()
     id: tuple[str, ...] = ()
     type: tuple[str, ...] = ()
@@ -52,12 +56,22 @@ class VerifySettings:
     body_signed: bool = True
     secrets: tuple[str, ...] = ()  # names, newest first
 
+    @property
+    def named_secrets(self) -> tuple[str, ...]:
+        """The names of all secrets that are needed, the one that is told to a handshake among them."""
+        token = self.options.get("verify_token")
+        return (*self.secrets, token) if isinstance(token, str) else self.secrets
+
 
 class Verified(NamedTuple):
-    """`secret`: the name of the one that fitted. `when`: the signed time in Unix seconds, None if there is none."""
+    """`secret`: the name of the one that fitted. `when`: the signed time in Unix seconds, None if there is none.
+
+    `nonce`: the value that names this one request, None where the scheme has none.
+    """
 
     secret: str
     when: float | None
+    nonce: bytes | None = None
 
 
 class Rejected(NamedTuple):
@@ -87,16 +101,17 @@ class SecretUnusable(ValueError):
 class Scheme:
     """One webhook's `verify:`, compiled."""
 
-    def __init__(
-        self, settings: VerifySettings, reader: Reader, prepare: Callable[[bytes], Key], methods: tuple[str, ...]
-    ) -> None:
+    def __init__(self, settings: VerifySettings, parts: Parts, methods: tuple[str, ...]) -> None:
         self.methods = methods
-        self._reader = reader
-        self._prepare = prepare
+        self._reader = parts.reader
+        self._prepare = parts.prepare
+        self._certificate_url = parts.certificate_url
         self._tolerance = settings.tolerance
         self._id = locators_of(settings.id)
         self._type = locators_of(settings.type)
-        self._once = reader.headers | {locator.name for locator in self._id if locator.kind == "header"}
+        self._nonce = () if settings.nonce is None else locators_of((settings.nonce,))
+        named = {locator.name for locator in (*self._id, *self._nonce) if locator.kind == "header"}
+        self._once = parts.reader.headers | named
         self._prepared: dict[str, tuple[bytes, Key]] = {}
 
     def keys(self, secrets: Sequence[Secret]) -> list[NamedKey]:
@@ -109,6 +124,19 @@ class Scheme:
                 known = self._prepared[secret.name] = (value, self._key(secret.name, value))
             found.append(NamedKey(secret.name, known[1]))
         return found
+
+    def certificate_url(self, incoming: Incoming) -> str | None:
+        """Where the certificate is that `keys` has to be made of for this request; None: it needs none.
+
+        That is so where secrets are configured, and for a request that `verify` refuses whatever the keys.
+        """
+        if self._certificate_url is None:
+            return None
+        try:
+            no_header_twice(incoming, self._once)
+            return self._certificate_url(incoming)
+        except Stop:
+            return None
 
     def verify(self, incoming: Incoming, keys: Sequence[NamedKey], wall: float) -> Verified | Rejected:
         """Steps 7 to 10 of `webhooks.md` §2.1. `wall`: Unix seconds."""
@@ -129,13 +157,22 @@ class Scheme:
     def _verify(self, incoming: Incoming, keys: Sequence[NamedKey], wall: float) -> Verified:
         no_header_twice(incoming, self._once)
         claim = self._reader.read(incoming)
-        proven = [named.secret for named in keys if named.key.proves(claim)]  # every key is tried
+        proven = [named.secret for named in keys if _proves(named.key, claim)]  # every key is tried
         if not proven:
             raise Stop("bad_signature", _none_fits(claim, len(keys)))
         when = self._reader.late_time(incoming) if claim.when is None else claim.when
         if self._tolerance is not None and when is not None:
             _check_window(when, wall, self._tolerance)
-        return Verified(proven[0], when)
+        _check_life(claim, wall)
+        return Verified(proven[0], when, self._named_once(incoming))
+
+    def _named_once(self, incoming: Incoming) -> bytes | None:
+        if not self._nonce:
+            return None
+        found = first(self._nonce, incoming)
+        if found is None:
+            raise Stop("missing_id", "the nonce is not there")
+        return found
 
     def _key(self, name: str, value: bytes) -> Key:
         try:
@@ -154,6 +191,18 @@ def _check_window(when: float, wall: float, tolerance: float) -> None:
         raise Stop("expired", f"signed {wall - when:.0f} s ago; the tolerance is {tolerance:g} s")
     if when - wall > tolerance:
         raise Stop("future", f"signed {when - wall:.0f} s ahead of our clock; the tolerance is {tolerance:g} s")
+
+
+def _check_life(claim: Claim, wall: float) -> None:
+    if claim.ends is not None and wall >= claim.ends:
+        raise Stop("expired", f"its own end was {wall - claim.ends:.0f} s ago")
+    if claim.starts is not None and wall < claim.starts:
+        raise Stop("future", f"it begins to count in {claim.starts - wall:.0f} s")
+
+
+def _proves(key: Key, claim: Claim) -> bool:
+    fits = [key.proves(one) for one in (claim, *claim.also)]  # all of them, so that the time does not tell which
+    return all(fits)
 
 
 def _none_fits(claim: Claim, keys: int) -> str:

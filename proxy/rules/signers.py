@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from proxy.rules.auth_settings import AuthSettings, AwsSigV4Auth, HmacAuth, WsSecurityAuth
 from proxy.rules.hmac_auth import HmacSigner
-from proxy.rules.signing import Signer
+from proxy.rules.outgoing import Signer
 from proxy.rules.sigv4 import SigV4
 from proxy.rules.ws_security import WsSecurity
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from proxy.rules.claims import Claim
+from proxy.rules.claims import Claim, Key
 
 
 class HmacKey:
@@ -31,6 +31,19 @@ class HmacKey:
             for signature in claim.signatures:
                 fits |= hmac.compare_digest(digest, signature)
         return fits
+
+
+class KeyPerHash:
+    """A public key as it serves under each hash that a scheme may use with it."""
+
+    __slots__ = ("_keys",)
+
+    def __init__(self, keys: Mapping[str, Key]) -> None:
+        self._keys = keys
+
+    def proves(self, claim: Claim) -> bool:
+        """What the key says that serves under the claim's own hash."""
+        return self._keys[claim.algorithm].proves(claim)
 
 
 class TokenKey:

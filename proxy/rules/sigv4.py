@@ -22,7 +22,7 @@ from proxy.model import Headers
 from proxy.rules.auth_settings import AwsSigV4Auth
 from proxy.rules.credentials import Secret, one_line
 from proxy.rules.headers import fold
-from proxy.rules.signing import Moment, Outgoing, Signed
+from proxy.rules.outgoing import Moment, Outgoing, Signed
 
 UNSIGNED = b"UNSIGNED-PAYLOAD"
 _ALGORITHM = "AWS4-HMAC-SHA256"

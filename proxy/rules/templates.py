@@ -79,7 +79,7 @@ def _placeholder(name: str, options: Mapping[str, object]) -> bytes | str | Loca
     if kind == "option":
         value = options.get(rest)
         if not isinstance(value, str) or not value:
-            raise ValueError(f"{{{name}}} needs options: {{{rest}: …}}")
+            raise ValueError(f"{{{name}}} needs options: {{{rest}: …}}, a text: in quotes if it looks like a number")
         return value.encode()
     if kind in KINDS:
         locator = parse_locator(name)

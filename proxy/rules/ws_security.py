@@ -17,7 +17,7 @@ from proxy.model import Headers
 from proxy.rules.auth_settings import WsSecurityAuth
 from proxy.rules.credentials import Secret
 from proxy.rules.headers import without_digests
-from proxy.rules.signing import Moment, Outgoing, Signed
+from proxy.rules.outgoing import Moment, Outgoing, Signed
 from proxy.rules.xml_spans import Element, elements, escaped, prefix
 
 _OASIS = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"

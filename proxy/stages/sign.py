@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from proxy.errors import Refusal
 from proxy.model import Body, Request, Response, Whole
 from proxy.pipeline import Handler
-from proxy.rules.signing import Moment, Outgoing, Place, Signer
+from proxy.rules.outgoing import Moment, Outgoing, Place, Signer
 from proxy.stages.authenticate import SecretReader
 
 NONCE = 16  # bytes

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import NoReturn
 
 from proxy.config.schema import WebhookSettings
 from proxy.errors import Refusal
 from proxy.events import Events
-from proxy.model import Headers, Request, Response, Whole
+from proxy.model import Request, Response
 from proxy.rules.credentials import Secret
 from proxy.rules.handshakes import HANDSHAKES, BadHandshake, Handshake, Ours
 from proxy.rules.incoming import Incoming
@@ -22,10 +20,13 @@ from proxy.rules.rate_limit import Gcra
 from proxy.rules.schemes import compile_scheme
 from proxy.rules.signatures import NamedKey, Rejected, SecretUnusable
 from proxy.timing import Clock
-from proxy.webhooks.forward import AppUnavailable, Forward, stamps
+from proxy.webhooks.accept import Acceptance, Proven
+from proxy.webhooks.answers import RETRY_AFTER, Refused, answer, refuse, retry_after
+from proxy.webhooks.fetching import Certificates, Fetch, FetchFailed, nothing_is_fetched
 from proxy.webhooks.intake import Full, Intake
+from proxy.webhooks.keeping import Keeping
+from proxy.webhooks.refused import RefusedRequest, RefusedRequests
 
-RETRY_AFTER = (b"Retry-After", b"5")
 OUTCOMES = {"request_too_large": "too_large", "request_timeout": "timeout"}  # of a `Refusal`; others keep their code
 
 
@@ -35,14 +36,17 @@ class Surroundings:
 
     secret: Callable[[str], Secret | None]  # None: it cannot be read
     intake: Intake
+    keeping: Keeping
+    refused: RefusedRequests
     events: Events
     clock: Clock
+    fetch: Fetch = nothing_is_fetched
 
 
 class Receiver:
     """Answers every request for one path. Raises `ValueError` at once for settings that cannot be served."""
 
-    def __init__(self, settings: WebhookSettings, forward: Forward, around: Surroundings) -> None:
+    def __init__(self, settings: WebhookSettings, accept: Acceptance, around: Surroundings) -> None:
         verify = settings.verify
         self._name = settings.name
         self._scheme = compile_scheme(verify, settings.public_url)
@@ -51,55 +55,52 @@ class Receiver:
         self._handshake = None if verify.handshake is None else HANDSHAKES[verify.handshake]
         self._limiter = None if settings.rate_limit is None else Gcra(settings.rate_limit)
         self._most = settings.max_body
-        self._forward = forward
+        self._stores = settings.deliver.url is None or settings.deliver.mode != "sync"
+        self._accept = accept
         self._around = around
+        self._certificates = Certificates(around.fetch, around.clock.now)
 
     async def __call__(self, request: Request) -> Response:
         """The answer to a request that has come as far as its head. Raises nothing but `ClientGone`."""
+        came = _Came()
         try:
-            return await self._receive(request)
-        except _Refused as refused:
+            return await self._receive(request, came)
+        except Refused as refused:
             self._ended(refused.outcome, refused.secret, refused.detail)
+            self._around.refused.add(self._kept(request, came.body, refused))
             return answer(refused.status, headers=refused.headers, made_here=refused.outcome)
 
-    async def _receive(self, request: Request) -> Response:
+    async def _receive(self, request: Request, came: _Came) -> Response:
         self._check_method(request)
         secrets = self._secrets()
         keys = self._keys(secrets)
+        self._check_room()
         try:
             with self._around.intake.place():
                 self._check_rate()
-                body = await self._body(request)
-                incoming = Incoming(request.method, request.target, request.headers, body)
+                came.body = await self._body(request)
+                incoming = Incoming(request.method, request.target, request.headers, came.body)
                 return await self._judge(request, incoming, secrets, keys)
         except Full:
-            refuse(503, "overloaded", "every place for a body is taken", RETRY_AFTER)
+            refuse(503, "overloaded", "every place for a body is taken", self._told())
 
     async def _judge(
         self, request: Request, incoming: Incoming, secrets: Sequence[Secret], keys: Sequence[NamedKey]
     ) -> Response:
         handshake = self._handshake
         if handshake is not None and not handshake.signed and _is(handshake, incoming):
-            return self._shake(handshake, incoming, secrets)
+            return await self._shake(handshake, incoming, secrets)
+        certificate = self._scheme.certificate_url(incoming)
+        if certificate is not None:
+            keys = self._keys([await self._fetched(certificate)])
         wall = self._around.clock.wall()
         found = self._scheme.verify(incoming, keys, wall)
         if isinstance(found, Rejected):
             refuse(found.status, found.outcome, found.detail)
         if handshake is not None and _is(handshake, incoming):  # one that is not signed was answered above
-            return self._shake(handshake, incoming, secrets)
-        fields = stamps(self._name, incoming, self._scheme.naming(incoming), found.secret, wall)
-        return await self._pass_on(request, incoming, fields, found.secret)
-
-    async def _pass_on(self, request: Request, incoming: Incoming, fields: Headers, secret: str) -> Response:
-        events = self._around.events
-        try:
-            response = await self._forward(request, incoming, fields)
-        except AppUnavailable as error:
-            events.delivery_ended(self._name, "failed")
-            raise _Refused(503, "app_unavailable", str(error), (RETRY_AFTER,), secret) from None
-        events.delivery_ended(self._name, "delivered" if 200 <= response.status < 300 else "failed")
-        self._ended("accepted", secret, f"the application said {response.status}")
-        return response
+            return await self._shake(handshake, incoming, [one for one in secrets if one.name == found.secret])
+        naming = self._scheme.naming(incoming)
+        return await self._accept(Proven(request, incoming, naming, found.secret, wall, found.nonce))
 
     def _check_method(self, request: Request) -> None:
         if request.method in self._scheme.methods:
@@ -124,12 +125,28 @@ class Receiver:
         except SecretUnusable as error:
             refuse(503, "secret_unavailable", str(error), RETRY_AFTER)
 
+    async def _fetched(self, certificate: str) -> Secret:
+        try:
+            found = await self._certificates.get(certificate)
+        except FetchFailed as error:
+            refuse(503, "secret_unavailable", f"the signer's certificate: {error}", RETRY_AFTER)
+        if found is None:
+            refuse(401, "bad_certificate_url", "there is no certificate at that address")
+        return Secret("certificate", found)
+
+    def _check_room(self) -> None:
+        if self._stores and self._around.keeping.full:
+            refuse(503, "overloaded", "inbox.max_pending is reached", self._told())
+
+    def _told(self) -> tuple[bytes, bytes]:
+        return retry_after(self._around.keeping.told_wait)
+
     def _check_rate(self) -> None:
         if self._limiter is None:
             return
         now = self._around.clock.now()
         if self._limiter.take(now, now).at > now:
-            refuse(429, "rate_limited", "over rate_limit", RETRY_AFTER)
+            refuse(429, "rate_limited", "over rate_limit", self._told())
 
     async def _body(self, request: Request) -> bytes:
         try:
@@ -138,45 +155,57 @@ class Receiver:
             status = {"request_too_large": 413, "request_timeout": 408}.get(error.code, 400)
             refuse(status, OUTCOMES.get(error.code, error.code), error.detail)
 
-    def _shake(self, handshake: Handshake, incoming: Incoming, secrets: Sequence[Secret]) -> Response:
+    async def _shake(self, handshake: Handshake, incoming: Incoming, secrets: Sequence[Secret]) -> Response:
+        secret = secrets[0].reveal() if secrets else b""  # SNS has none, and its handshake needs none
         try:
-            reply = handshake.reply(incoming, Ours(secrets[0].reveal(), self._token()))
+            reply = handshake.reply(incoming, Ours(secret, self._token()))
         except BadHandshake as error:
-            refuse(error.status, "bad_handshake", str(error))
+            refuse(error.status, error.outcome, str(error))
+        if reply.visit is not None:
+            await self._visit(reply.visit)
         self._ended("handshake", None, "")
         headers = ((b"Content-Type", reply.content_type), (b"X-Content-Type-Options", b"nosniff"))
         return answer(reply.status, reply.body, headers, made_here="handshake")
+
+    async def _visit(self, url: str) -> None:
+        try:
+            status = (await self._around.fetch(url)).status
+        except FetchFailed as error:
+            refuse(503, "bad_handshake", f"the address that confirms it: {error}", RETRY_AFTER)
+        if not 200 <= status < 300:
+            refuse(503, "bad_handshake", f"the address that confirms it answered {status}", RETRY_AFTER)
 
     def _token(self) -> bytes | None:
         name = self._verify_token
         secret = self._around.secret(name) if isinstance(name, str) else None
         return None if secret is None else secret.reveal()
 
+    def _kept(self, request: Request, body: bytes | None, refused: Refused) -> RefusedRequest:
+        return RefusedRequest(
+            id=request.call.id,
+            webhook=self._name,
+            at=self._around.clock.wall(),
+            outcome=refused.outcome,
+            status=refused.status,
+            detail=refused.detail,
+            method=request.method,
+            target=request.target,
+            headers=request.headers,
+            body=body or b"",
+            length=None if body is None else len(body),
+        )
+
     def _ended(self, outcome: str, secret: str | None, detail: str) -> None:
         self._around.events.webhook_ended(self._name, outcome, secret, detail)
 
 
-class _Refused(Exception):
-    def __init__(
-        self, status: int, outcome: str, detail: str, headers: Headers = (), secret: str | None = None
-    ) -> None:
-        super().__init__(outcome)
-        self.status = status
-        self.outcome = outcome
-        self.detail = detail
-        self.headers = headers
-        self.secret = secret
+class _Came:
+    """How far a request has come: its body, None until that was read."""
 
+    __slots__ = ("body",)
 
-def refuse(status: int, outcome: str, detail: str, *headers: tuple[bytes, bytes]) -> NoReturn:
-    """Ends a request; its sender learns the status only."""
-    raise _Refused(status, outcome, detail, headers)
-
-
-def answer(status: int, body: bytes = b"", headers: Headers = (), *, made_here: str) -> Response:
-    """An answer of the listener's own. Without a body it says nothing but its status."""
-    reason = HTTPStatus(status).phrase.encode()
-    return Response(status, reason, headers, Whole(body), len(body), made_here=made_here)
+    def __init__(self) -> None:
+        self.body: bytes | None = None
 
 
 def _is(handshake: Handshake, incoming: Incoming) -> bool:

@@ -11,7 +11,10 @@ import pytest
 from tests.support.command import Ended, outrigger
 from tests.support.program import PATIENCE, Program
 
-COMMANDS = ("run", "check", "init", "doctor", "explain", "env", "snippet", "tail", "show", "curl", "breaker", "fault")
+COMMANDS = (
+    *("run", "check", "init", "doctor", "explain", "env", "snippet"),
+    *("tail", "show", "curl", "breaker", "fault", "webhook"),
+)
 TEXT = """\
 version: 1
 listen: {proxy: 127.0.0.1:0, webhooks: 127.0.0.1:0, admin: 127.0.0.1:0}
@@ -45,9 +48,9 @@ def past(folder: Path) -> Iterator[Program]:
     program.stop()
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [*COMMANDS[:-1], "webhook list", "webhook show", "webhook redeliver"])
 def test_every_command_prints_help_with_an_example(tmp_path, command):
-    ended = outrigger(tmp_path, command, "--help")
+    ended = outrigger(tmp_path, *command.split(), "--help")
     assert (ended.code, ended.err) == (0, "")
     assert f"Example: outrigger {command}" in ended.out
 

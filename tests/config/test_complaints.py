@@ -105,7 +105,6 @@ LATER = {
     "secrets of commands": ("secrets: {a: {command: [x], refresh: 10m}}", "secrets.a.command"),
     "the key of encrypted secrets": ("secrets_key: {file: secrets.key}", "secrets_key"),
     "shared state": ("state: {url: 'redis://h'}", "state.url"),
-    "another inbox": ("inbox: {url: 'postgresql://u:p@h/d'}", "inbox.url"),
     "sealed debug logs": ("debug_log: {seal_to: abc}", "debug_log.seal_to"),
     "capabilities": ("capabilities: {payments: {provider: mock}}", "capabilities"),
 }

@@ -81,5 +81,6 @@ def test_every_default_in_the_page_is_the_one_in_force(heading):
 
 def written(field: Field, default: Any) -> str:
     if isinstance(default, tuple | frozenset):
-        return f"[{', '.join(map(str, sorted(default)))}]"
+        kind = next(iter(typing.get_args(field.hint)), object)
+        return f"[{', '.join(spelled(kind, one) for one in sorted(default))}]"
     return '""' if default == "" else "{}" if default == {} else spelled(field.hint, default)

@@ -42,7 +42,7 @@ LITERALS = {  # where somebody might put a secret itself
     "as the secret of a delivery": (
         "webhooks: {stripe: {integration: stripe, deliver: {url: 'http://127.0.0.1:1/', mode: sync, secret: VALUE}}}"
     ),
-    "as a database's password": "inbox: {url: 'postgresql://u:VALUE@h/d'}",
+    "as a database's password": "inbox: {url: 'postgresql:u:VALUE@h/d'}",
     "as a cache's password": "state: {url: 'rediss://:VALUE@h'}",
     "as the key of encrypted secrets": "secrets_key: {passphrase: VALUE}",
 }
@@ -53,6 +53,24 @@ def test_a_secret_in_the_wrong_place_is_refused_without_being_shown(tmp_path, te
     found = lines(tmp_path, text.replace("VALUE", SECRET))
     assert found
     assert SECRET not in "\n".join(found)
+
+
+URLS = {
+    "as written": ("postgresql://u:VALUE@h/d?sslmode=require", "postgresql://u:[redacted]@h/d?sslmode=require"),
+    "among the options": ("postgresql://h/d?password=VALUE&user=u", "postgresql://h/d?password=[redacted]&user=u"),
+    "with an odd character": ("postgresql://u:VALUE%40x@h/d", "postgresql://u:[redacted]@h/d"),
+    "with a sign that should have been escaped": ("postgresql://u:VALUE@VALUE@h/d", "postgresql://u:[redacted]@h/d"),
+    "beside a variable": ("postgresql://u:VALUE@${HOST}/d", "postgresql://u:[redacted]@${HOST}/d"),
+    "in a variable": ("postgresql://u:${KEY}@h/d", "postgresql://u:${KEY}@h/d"),
+}
+
+
+@pytest.mark.parametrize(("url", "shown"), URLS.values(), ids=URLS)
+def test_the_password_of_a_database_is_not_shown_with_its_address(tmp_path, url, shown):
+    text = f"inbox: {{url: '{url.replace('VALUE', SECRET)}'}}"
+    found = {row.key: row for row in rows(settings(tmp_path, text, {"KEY": SECRET, "HOST": "h"}))}
+    assert found["inbox.url"].value == shown
+    assert SECRET not in repr(found)
 
 
 def test_what_a_variable_brought_into_text_is_shown_as_the_file_has_it(tmp_path):

@@ -31,6 +31,12 @@ WRONG = {  # words of the upstream; the key, a piece of the complaint
     "no key header": ("auth: {type: api_key, secret: token, headers: {}}", "auth.headers", "at least one header"),
     "auth without its type": ("auth: {secret: token}", "auth", "given no type; allowed a map with type, one of bearer"),
     "auth of an unknown type": ("auth: {type: beerer, secret: token}", "auth.type", "did you mean bearer?"),
+    "basic without a name": ("auth: {type: basic, password: token}", "auth", "given both or neither"),
+    "basic with a colon in its name": (
+        "auth: {type: basic, user: 'a:b', password: token}",
+        "auth.user",
+        "another name",
+    ),
     "basic without a password": ("auth: {type: basic, username: token}", "auth", "given no password"),
     "an entry without a method": ("scope: {allow: [/v1]}", "scope.allow[0]", "METHOD /path"),
     "a method in small letters": ("scope: {deny: ['get /v1']}", "scope.deny[0]", "METHOD /path"),

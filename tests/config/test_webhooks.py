@@ -1,8 +1,9 @@
-"""Webhooks of a configuration: presets, `verify` in all its spellings, and what has to wait."""
+"""Webhooks of a configuration: presets, `verify` in all its spellings, and how they deliver."""
 
 import pytest
 
 from proxy.config.schema import SecretSource
+from proxy.rules.delivery import WaitSettings
 from tests.support.configuration import complaints, settings
 
 SYNC = 'deliver: {url: "http://127.0.0.1:8000/", mode: sync}'
@@ -123,27 +124,43 @@ WRONG = {  # the webhook's words; key, a piece of the complaint
         (f"verify: {{{HMAC}}}", "deliver: {url: 'http://u:p@127.0.0.1/', mode: sync}"),
         (".deliver.url", "given a url with user info"),
     ),
-}
-
-LATER = {
-    "no mode, which is stored": ("deliver: {url: 'http://127.0.0.1:1/'}", ".deliver", "allowed mode: sync for now"),
-    "stored": ("deliver: {url: 'http://127.0.0.1:1/', mode: stored}", ".deliver.mode", "allowed sync"),
-    "sync_then_stored": (
-        "deliver: {url: 'http://127.0.0.1:1/', mode: sync_then_stored}",
-        ".deliver.mode",
-        "allowed sync",
+    "sync without an application": (
+        (f"verify: {{{HMAC}}}", "deliver: {mode: sync}"),
+        (".deliver.mode", "without deliver.url"),
     ),
-    "pull, nothing said": ("path: /w", "", "no deliver.url, which means pull"),
-    "pull, in words": ("deliver: {mode: sync}", ".deliver", "no url, which means pull"),
-    "waits": (
-        "deliver: {url: 'http://127.0.0.1:1/', mode: sync, retry: {waits: [5s]}}",
-        ".deliver.retry",
-        "deliver.retry",
+    "an order by no place": (
+        (f"verify: {{{HMAC}}}", "deliver: {order_by: subscription}"),
+        (".deliver.order_by", "is no locator; allowed header:"),
     ),
-    "order": ("deliver: {url: 'http://127.0.0.1:1/', mode: sync, order_by: json:/a}", ".deliver.order_by", "order_by"),
-    "signing": ("deliver: {url: 'http://127.0.0.1:1/', mode: sync, sign: original}", ".deliver.sign", "deliver.sign"),
-    "another dedupe": (f"dedupe: body, {SYNC}", ".dedupe", "given body"),
-    "no dedupe": (f"dedupe: off, {SYNC}", ".dedupe", "given off"),
+    "an order by a part of the signature": (
+        (f"verify: {{{HMAC}}}", "deliver: {order_by: param:t}"),
+        (".deliver.order_by", "allowed header:…, json:…, form:…, query:…"),
+    ),
+    "an order by many values": (
+        (f"verify: {{{HMAC}}}", "deliver: {order_by: json:/items/*/id}"),
+        (".deliver.order_by", "which stands for many"),
+    ),
+    "our own signature without a secret": (
+        (f"verify: {{{HMAC}}}", "deliver: {sign: outrigger}"),
+        (".deliver", "sign: outrigger without it"),
+    ),
+    "a secret that nothing signs by": (
+        (f"verify: {{{HMAC}}}", "deliver: {secret: s}"),
+        (".deliver.secret", "sign: outrigger, which signs by it"),
+    ),
+    "a secret that is nobody's name": (
+        (f"verify: {{{HMAC}}}", "deliver: {sign: outrigger, secret: whsec_abc}"),
+        (".deliver.secret", "text that is not shown"),
+    ),
+    "a wait of nothing": (
+        (f"verify: {{{HMAC}}}", "deliver: {retry: {waits: [5s, 0]}}"),
+        (".deliver.retry.waits[1]", "given 0"),
+    ),
+    "a jitter over one": (
+        (f"verify: {{{HMAC}}}", "deliver: {retry: {jitter: 200%}}"),
+        (".deliver.retry.jitter", "a ratio"),
+    ),
+    "another dedupe": ((f"verify: {{{HMAC}}}", "dedupe: ids"), (".dedupe", "did you mean id?")),
 }
 
 
@@ -155,19 +172,74 @@ def test_what_is_wrong_is_said(tmp_path, words, expected):
     assert piece in str(found)
 
 
-@pytest.mark.parametrize(("words", "key", "piece"), LATER.values(), ids=LATER)
-def test_what_comes_later_is_refused(tmp_path, words, key, piece):
-    [found] = complaints(tmp_path, webhook(f"verify: {{{HMAC}}}", words))
-    assert found.key == f"webhooks.w{key}"
-    assert "not available yet" in str(found)
-    assert piece in str(found)
+DELIVERY = {  # the webhook's words; a key below deliver, its value
+    "nothing said is pull": ("path: /w", ("url", None)),
+    "pull is stored": ("path: /w", ("mode", "stored")),
+    "a mode of its own": (
+        "deliver: {url: 'http://127.0.0.1:1/', mode: sync_then_stored}",
+        ("mode", "sync_then_stored"),
+    ),
+    "the contract's waits": (
+        "path: /w",
+        ("retry", WaitSettings(waits=(5, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 43200, 86400), jitter=0.1)),
+    ),
+    "waits and jitter": (
+        "deliver: {retry: {waits: [250ms, 2m], jitter: 0}}",
+        ("retry", WaitSettings(waits=(0.25, 120.0), jitter=0.0)),
+    ),
+    "no wait at all is one attempt": ("deliver: {retry: {waits: []}}", ("retry", WaitSettings(waits=()))),
+    "an order": ("deliver: {order_by: json:/data/object/id}", ("order_by", "json:/data/object/id")),
+    "the signature as it came": ("deliver: {sign: original}", ("sign", "original")),
+    "our own signature": ("deliver: {sign: outrigger, secret: s}", ("secret", "s")),
+}
 
 
-@pytest.mark.parametrize("scheme", ["jwt", "aws_sns", "adyen"])
-def test_a_scheme_that_comes_later_is_refused(tmp_path, scheme):
-    [found] = complaints(tmp_path, webhook(f"verify: {{scheme: {scheme}, secrets: [s]}}", SYNC))
-    assert found.key == "webhooks.w.verify.scheme"
-    assert found.given == f"{scheme}, which is not available yet"
+@pytest.mark.parametrize(("words", "expected"), DELIVERY.values(), ids=DELIVERY)
+def test_delivery_may_be_written_so(tmp_path, words, expected):
+    found = settings(tmp_path, webhook(f"verify: {{{HMAC}}}", words)).webhooks["w"]
+    assert getattr(found.deliver, expected[0]) == expected[1]
+
+
+@pytest.mark.parametrize("dedupe", ["id", "body", "id_and_body", "off"])
+def test_each_kind_of_dedupe_is_taken(tmp_path, dedupe):
+    assert settings(tmp_path, webhook(f"verify: {{{HMAC}}}", f"dedupe: {dedupe}")).webhooks["w"].dedupe == dedupe
+
+
+JWT = "verify: {scheme: jwt, header: X-T, algorithms: [HS256], issued_at: iat, body_claim: b, secrets: [s]}"
+
+
+def test_a_token_s_time_is_held_to_five_minutes(tmp_path):
+    assert settings(tmp_path, webhook(JWT, SYNC)).webhooks["w"].verify.tolerance == 300.0
+    text = webhook(JWT.replace("secrets", "tolerance: 30s, secrets"), SYNC)
+    assert settings(tmp_path, text).webhooks["w"].verify.tolerance == 30.0
+    [found] = complaints(tmp_path, webhook(JWT.replace("secrets", "tolerance: off, secrets"), SYNC))
+    assert (found.key, found.allowed) == ("webhooks.w.verify.issued_at", "keys that go together")
+
+
+def test_sns_is_told_its_topics_or_refused(tmp_path):
+    [found] = complaints(tmp_path, webhook("integration: aws_sns", SYNC))
+    assert "topic_arns" in str(found)
+    text = webhook(
+        "integration: aws_sns", f"{SYNC}, verify: {{options: {{topic_arns: ['arn:aws:sns:eu-west-1:1:a']}}}}"
+    )
+    assert settings(tmp_path, text).webhooks["w"].verify.secrets == ()
+
+
+def test_the_token_of_meta_s_handshake_brings_its_variable(tmp_path):
+    found = settings(tmp_path, webhook("integration: meta", SYNC))
+    assert found.secrets["meta_verify_token"].env == "META_VERIFY_TOKEN"
+    [wrong] = complaints(
+        tmp_path, webhook("integration: meta", f"{SYNC}, verify: {{options: {{verify_token: other}}}}")
+    )
+    assert wrong.key == "webhooks.w.verify.options.verify_token"
+
+
+def test_a_certificate_is_a_secret_of_several_lines(tmp_path):
+    pem = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"
+    text = webhook("integration: plaid", SYNC)
+    found = settings(tmp_path, text, {"PLAID_VERIFICATION_KEY": pem})
+    assert [str(doubt) for doubt in found.doubts if "control byte" in str(doubt)] == []
+    assert not any("control byte" in note for note in found.notes)
 
 
 def test_two_webhooks_on_one_path_are_an_error(tmp_path):

@@ -2,15 +2,17 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
 
 from proxy.edges.http1.listener import loop_factory
+from tests.support.postgres import NoPostgres, PostgresServer
 
 PATIENCE = 20.0  # seconds until a test is called stuck
 
+FreshUrl = Callable[[], str]  # of an inbox that is new and empty
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 
 
@@ -30,3 +32,23 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     with asyncio.Runner(loop_factory=pyfuncitem.funcargs["loops"]) as runner:
         runner.run(asyncio.wait_for(test, PATIENCE))
     return True
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real server; where there is none, what asks for it is skipped, and says why."""
+    try:
+        server = PostgresServer()
+    except NoPostgres as reason:
+        pytest.skip(f"NO POSTGRESQL: {reason}")
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def fresh_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> FreshUrl:
+    """Each of the stores in turn."""
+    if request.param == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        return server.schema
+    return lambda: f"sqlite:{tmp_path_factory.mktemp('inbox')}/state/inbox.db"

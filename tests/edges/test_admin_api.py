@@ -21,6 +21,9 @@ READ = {
     "one upstream": ("/api/upstreams/stripe", {"name": "stripe"}),
     "calls": ("/api/requests", {"requests": [{"id": "c-1"}], "next": None}),
     "one call": ("/api/requests/c-1", {"id": "c-1", "decisions": []}),
+    "events, without a webhook": ("/api/webhooks/events", {"events": [], "next": None}),
+    "refusals, without a webhook": ("/api/webhooks/refused", {"refused": []}),
+    "no webhook": ("/api/webhooks", {"webhooks": []}),
     "in absolute form": ("http://localhost/healthz", {"status": "ok"}),
 }  # fmt: skip
 
@@ -96,7 +99,7 @@ MISSING = {
     "a path with a slash too many": ("GET", "/healthz/", 404, None),
     "a method that is not served": ("DELETE", "/healthz", 405, "GET, HEAD"),
     "reading what only changes": ("GET", "/api/reload", 405, "POST"),
-    "what comes later": ("GET", "/api/webhooks/events", 501, None),
+    "an event, without a webhook": ("GET", "/api/webhooks/events/0199", 404, None),
 }
 
 

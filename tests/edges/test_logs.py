@@ -113,8 +113,13 @@ EVENTS = {
     "a refused webhook": (lambda logs: logs.webhook_ended("github", "bad_signature", None, "no match"),
                           {"level": "warning", "event": "webhook", "webhook": "github", "outcome": "bad_signature",
                            "reason": "no match"}),
-    "a dead letter": (lambda logs: logs.delivery_ended("github", "dead"),
-                      {"level": "warning", "event": "delivery", "webhook": "github", "outcome": "dead"}),
+    "a dead letter": (lambda logs: logs.delivery_ended("github", "dead", event="e-1", attempt=12, detail="said 500"),
+                      {"level": "warning", "event": "delivery", "webhook": "github", "outcome": "dead", "id": "e-1",
+                       "attempt": 12, "reason": "said 500"}),
+    "a delivery that did not reach the application": (
+        lambda logs: logs.delivery_ended("github", "failed", event="e-1", attempt=0, detail="connect_refused"),
+        {"level": "warning", "event": "delivery", "webhook": "github", "outcome": "failed", "id": "e-1",
+         "reason": "connect_refused"}),
     "a warning": (lambda logs: logs.warned("admin without token"),
                   {"level": "warning", "event": "warning", "text": "admin without token"}),
 }  # fmt: skip

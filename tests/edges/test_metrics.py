@@ -46,7 +46,7 @@ def a_day_of(events: Events) -> None:
     events.credential_refused("stripe", ["stripe_key", "stripe_user"])
     events.webhook_ended("github", "accepted", "github_secret", "")
     events.webhook_ended("github", "bad_signature", None, "no match")
-    events.delivery_ended("github", "delivered")
+    events.delivery_ended("github", "delivered", event="e-1", attempt=1, detail="")
     events.reloaded(ok=True)
     events.reloaded(ok=False, detail="x")
     events.debug_dropped("stripe")

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from proxy.config.schema import DeliverSettings, WebhookSettings
+from proxy.config.schema import DeliverSettings, InboxSettings, WebhookSettings
 from proxy.edges.http1.listener import WEBHOOKS, Listener
 from proxy.edges.http1.pool import Resolver, Transport
 from proxy.edges.webhook_server import WebhookServer
@@ -17,15 +17,20 @@ from proxy.model import Call
 from proxy.rules.egress import EgressSettings
 from proxy.timing import Alarms, Clock
 from proxy.upstream import TimeoutSettings, TlsSettings
+from proxy.webhooks.accept import Acceptance, Ways
 from proxy.webhooks.forward import Forward
 from proxy.webhooks.intake import Intake
+from proxy.webhooks.keeping import Keeping
+from proxy.webhooks.outgoing import Writer
 from proxy.webhooks.receive import Receiver, Surroundings
+from proxy.webhooks.refused import RefusedRequests
 from tests.support.cases import Case, cases
 from tests.support.http1 import Answered, answers, exchange
+from tests.support.memory_inbox import MemoryInbox
 from tests.support.webhooks import Ears
 
 pytestmark = pytest.mark.sockets
-CASES = cases("stripe", "slack", "twilio", "github")
+CASES = cases()
 STRIPE, TWILIO = CASES["stripe/valid"], CASES["twilio/valid"]
 
 
@@ -81,14 +86,25 @@ async def serving(case: Case, *, max_body: int = 5 << 20, url: str | None = None
             deliver=DeliverSettings(url="http://not.used", mode="sync"),
             max_body=max_body,
         )
+        secrets = {secret.name: secret for secret in case.secrets}
+        keeping = Keeping(MemoryInbox(), InboxSettings(), loop.time, alarms)
         around = Surroundings(
-            secret={secret.name: secret for secret in case.secrets}.get,
+            secret=secrets.get,
             intake=Intake(loop.time, alarms),
+            keeping=keeping,
+            refused=RefusedRequests(),
             events=ears,
             clock=clock,
         )
-        forward = Forward(transport, webhook.deliver or DeliverSettings(url=""), loop.time, alarms)
-        handler = WebhookServer({path: Receiver(webhook, forward, around)}, ears)
+        writer = Writer(webhook, secrets.get, clock.wall)
+        ways = Ways(
+            keeping=keeping,
+            forward=Forward(transport, writer, webhook.deliver, loop.time, alarms),
+            wake=lambda: None,
+            new_id=lambda: "event-1",
+            events=ears,
+        )
+        handler = WebhookServer({path: Receiver(webhook, Acceptance(webhook, ways), around)}, ears)
         listener = Listener(
             handler,
             limits=WEBHOOKS,
@@ -243,5 +259,5 @@ async def test_a_connection_serves_one_event_after_the_other() -> None:
     sent = raw(STRIPE)
     async with serving(STRIPE) as world:
         found = answers(await exchange(world.bound, sent.replace(b"Connection: close\r\n", b"") + sent), ("POST",) * 2)
-    assert [one.status for one in found] == [201, 201]
-    assert world.application.bodies == [STRIPE.body] * 2
+    assert [one.status for one in found] == [201, 200]  # the second one is a repeat
+    assert world.application.bodies == [STRIPE.body]

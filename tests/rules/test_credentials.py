@@ -53,6 +53,10 @@ def test_template(text, filled):
 
 AUTHS = {
     "bearer": (BearerAuth(type="bearer", secret="key"), ((b"Authorization", b"Bearer k1"),)),
+    "basic with a name that everybody has": (
+        BasicAuth(type="basic", user="api", password="password"),
+        ((b"Authorization", b"Basic YXBpOnA6dw=="),),
+    ),
     "basic": (BasicAuth(type="basic", username="user", password="password"), ((b"Authorization", b"Basic bWU6cDp3"),)),
 }
 

@@ -127,4 +127,31 @@ def test_other_requests_are_no_handshakes(name: str, asked: Incoming) -> None:
 
 
 def test_what_stands_in_a_body_counts_only_once_that_is_proven() -> None:
-    assert {name for name, one in HANDSHAKES.items() if one.signed} == {"slack", "discord", "zoom", "twitch", "okta"}
+    assert {name for name, one in HANDSHAKES.items() if one.signed} == {
+        "slack",
+        "discord",
+        "zoom",
+        "twitch",
+        "okta",
+        "sns",
+    }
+
+
+SUBSCRIBE = "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&Token=ab"
+
+
+def confirmation(url: object) -> Incoming:
+    return incoming("POST /", json.dumps({"Type": "SubscriptionConfirmation", "SubscribeURL": url}).encode())
+
+
+def test_a_confirmation_of_sns_is_answered_once_its_address_was_visited() -> None:
+    assert HANDSHAKES["sns"].called(confirmation(SUBSCRIBE))
+    assert HANDSHAKES["sns"].reply(confirmation(SUBSCRIBE), OURS) == Reply(b"", visit=SUBSCRIBE)
+    assert not HANDSHAKES["sns"].called(incoming("POST /", b'{"Type": "Notification"}'))
+
+
+@pytest.mark.parametrize("url", [SUBSCRIBE.replace("sns.", "evil."), "http://127.0.0.1/", "", None, [SUBSCRIBE]])
+def test_an_address_that_is_not_of_sns_is_never_visited(url: object) -> None:
+    with pytest.raises(BadHandshake) as caught:
+        HANDSHAKES["sns"].reply(confirmation(url), OURS)
+    assert (caught.value.status, caught.value.outcome) == (401, "bad_subscribe_url")

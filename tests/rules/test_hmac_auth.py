@@ -10,7 +10,7 @@ from proxy.errors import Refusal
 from proxy.rules.auth_settings import HmacAuth
 from proxy.rules.credentials import Secret
 from proxy.rules.hmac_auth import HmacSigner, compile_signed
-from proxy.rules.signing import Moment, Outgoing, Place
+from proxy.rules.outgoing import Moment, Outgoing, Place
 
 PLACE = Place(secure=True, authority=b"api.example", path=b"/v1")
 OUTGOING = Outgoing("POST", b"/v1/a?b=c", ((b"X-Id", b"7"),), b'{"n":"x"}', PLACE)

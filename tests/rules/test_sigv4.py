@@ -8,7 +8,7 @@ import pytest
 from proxy.errors import Refusal
 from proxy.rules.auth_settings import AwsSigV4Auth
 from proxy.rules.credentials import Secret
-from proxy.rules.signing import Moment, Outgoing, Place
+from proxy.rules.outgoing import Moment, Outgoing, Place
 from proxy.rules.sigv4 import (
     Scope,
     SigV4,

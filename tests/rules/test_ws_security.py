@@ -9,7 +9,7 @@ from defusedxml.ElementTree import fromstring
 from proxy.errors import Refusal
 from proxy.rules.auth_settings import WsSecurityAuth
 from proxy.rules.credentials import Secret
-from proxy.rules.signing import Moment, Outgoing, Place
+from proxy.rules.outgoing import Moment, Outgoing, Place
 from proxy.rules.ws_security import WSSE, WsSecurity, with_security
 
 SOAP11, SOAP12 = "http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"

@@ -8,8 +8,8 @@ from proxy.errors import Refusal
 from proxy.model import Body, Call, Request, Whole
 from proxy.rules.auth_settings import AwsSigV4Auth, HmacAuth, WsSecurityAuth
 from proxy.rules.credentials import Secret
+from proxy.rules.outgoing import Place
 from proxy.rules.signers import signer_of
-from proxy.rules.signing import Place
 from proxy.stages.sign import SignStage
 from tests.support.provider import Provider, answer
 from tests.support.upstreams import Pieces

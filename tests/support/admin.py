@@ -9,6 +9,7 @@ from typing import Self
 from proxy.edges.admin_server import AdminServer, History
 from proxy.edges.debug_reader import Wanted
 from proxy.edges.metrics import Gauge, Metrics
+from proxy.edges.webhook_desk import WebhookDesk
 from proxy.rules.callers import Hosts
 from proxy.timing import Alarms, Clock
 
@@ -36,6 +37,7 @@ class Scripted:
         self.hosts = Hosts(["stripe"])
         self.loopback = True
         self.history: History | None = Log()
+        self.webhooks: WebhookDesk | None = None
         self.given_token: bytes | None = TOKEN
         self.reasons: list[str] = []
         self.complaints: list[str] = []

@@ -10,7 +10,6 @@ from proxy.model import Call, Request, Response
 from proxy.pipeline import onion
 from proxy.timing import Alarms, Waits
 from proxy.upstream import UpstreamSettings, UpstreamState
-from proxy.webhooks.intake import Intake
 from tests.support.attempts import Heard
 from tests.support.provider import Line, Provider, clock
 
@@ -35,7 +34,6 @@ class Chain:
             events=self.heard,
             secrets=Secrets({}, {}, now=times.now, events=self.heard, learn=lambda _name, _value: None),
             resolver=Resolver(),
-            intake=Intake(times.now, alarms),
         )
         self.stages = app.stages_for(self.settings, self.state, parts)
         self._handler = onion(self.stages, self.provider)

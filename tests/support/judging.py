@@ -3,6 +3,8 @@
 import hmac
 from dataclasses import replace
 
+from hypothesis import strategies as st
+
 from proxy.model import Headers
 from proxy.rules.credentials import Secret
 from proxy.rules.incoming import Incoming
@@ -13,6 +15,13 @@ NOW = 1_790_000_000
 KEY = b"made-up-secret"
 PLAIN = VerifySettings(scheme="hmac", signature=("header:X-Sig",), signed="{body}", secrets=("key",))
 TIMED = replace(PLAIN, signed="{timestamp}.{body}", timestamp="header:X-Time", tolerance=300.0)
+
+
+SAID = st.recursive(  # whatever a JSON member may be, letters that are half a letter among them
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
 
 
 def mac(message: bytes, algorithm: str = "sha256", key: bytes = KEY) -> bytes:

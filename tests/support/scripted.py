@@ -39,13 +39,13 @@ def plain(status: int = 200, body: bytes = b"", *headers: tuple[str, str]) -> by
 class ScriptedUpstream:
     """One line of the script a request, the last one for all that follow. An empty answer closes the connection."""
 
-    def __init__(self, *script: Line) -> None:
+    def __init__(self, *script: Line, port: int = 0) -> None:
         self._script: list[Line] = list(script) or [plain()]
         self._lock = threading.Lock()
         self.requests: list[Seen] = []
         self.connections = 0
         self._sockets: list[socket.socket] = []
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
+        self._listening = socket.create_server(("127.0.0.1", port), backlog=1024)
         self.port = self._listening.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()

@@ -3,23 +3,35 @@
 import asyncio
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
-from proxy.config.schema import DeliverSettings, WebhookSettings
+from proxy.config.schema import DeliverSettings, InboxSettings, WebhookSettings
 from proxy.edges.webhook_server import WebhookServer
 from proxy.events import Events
 from proxy.model import Body, Call, Headers, Request, Response, Stream, Whole
 from proxy.rules.credentials import Secret
 from proxy.rules.signatures import VerifySettings
 from proxy.timing import Alarms
+from proxy.webhooks.accept import Acceptance, Ways
+from proxy.webhooks.deliver import World
+from proxy.webhooks.deliveries import Deliveries, Wanted
+from proxy.webhooks.fetching import Fetched, FetchFailed
 from proxy.webhooks.forward import Forward
 from proxy.webhooks.intake import Intake
+from proxy.webhooks.keeping import Keeping
+from proxy.webhooks.outgoing import Writer
 from proxy.webhooks.receive import Receiver, Surroundings
+from proxy.webhooks.refused import RefusedRequests
+from proxy.webhooks.trying import Try
+from tests.support.memory_inbox import MemoryInbox
 from tests.support.provider import EPOCH, Line, Provider, answer, clock
 
 SECRET = b"made-up-secret"
+INBOX = InboxSettings()
 PLAIN = VerifySettings(
     scheme="hmac",
     signature=("header:X-Sig",),
@@ -33,13 +45,13 @@ PLAIN = VerifySettings(
 
 
 def settings(verify: VerifySettings = PLAIN, **changes: Any) -> WebhookSettings:
-    """A webhook at `/in/plain`, delivered synchronously."""
-    deliver = changes.pop("deliver", {})
+    """A webhook at `/in/plain`, delivered synchronously unless `deliver` says otherwise."""
+    deliver = {"url": "http://127.0.0.1:9/hooks", "mode": "sync", **changes.pop("deliver", {})}
     return WebhookSettings(
         name="plain",
         path="/in/plain",
         verify=verify,
-        deliver=DeliverSettings(url="http://127.0.0.1:9/hooks", mode="sync", **deliver),
+        deliver=DeliverSettings(**deliver),
         **changes,
     )
 
@@ -58,14 +70,20 @@ class Ears(Events):
     ended: list[tuple[str, str | None]] = field(default_factory=list)
     details: list[str] = field(default_factory=list)
     deliveries: list[str] = field(default_factory=list)
+    delivered: list[tuple[str, int, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     bugs: list[BaseException] = field(default_factory=list)
 
     def webhook_ended(self, webhook: str, outcome: str, secret: str | None, detail: str) -> None:
         self.ended.append((outcome, secret))
         self.details.append(detail)
 
-    def delivery_ended(self, webhook: str, outcome: str) -> None:
+    def delivery_ended(self, webhook: str, outcome: str, *, event: str, attempt: int, detail: str) -> None:
         self.deliveries.append(outcome)
+        self.delivered.append((outcome, attempt, detail))
+
+    def warned(self, text: str) -> None:
+        self.warnings.append(text)
 
     def bug(self, where: str, error: BaseException) -> None:
         self.bugs.append(error)
@@ -79,7 +97,10 @@ class Answer:
 
 
 class Listening:
-    """One webhook, its application and its secrets; `ask` sends a request and reads the answer to the end."""
+    """One webhook, its application, its secrets and its inbox; `ask` sends a request and reads the answer to the end.
+
+    Nothing is delivered from the inbox until `start()`.
+    """
 
     def __init__(
         self,
@@ -87,23 +108,68 @@ class Listening:
         script: Sequence[Line] = (),
         secrets: Mapping[str, bytes] | None = None,
         places: int = 9,
+        fetched: Mapping[str, Fetched | FetchFailed] | None = None,
+        inbox: InboxSettings = INBOX,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.application = Provider(loop, script or [lambda _: answer(200, b"taken")])
         self.ears = Ears()
         self.secrets = dict({"new": b"the-newer-one", "old": SECRET} if secrets is None else secrets)
+        self.fetched = dict(fetched or {})
+        self.asked: list[str] = []  # the addresses that were fetched
         time, alarms = clock(loop), Alarms(loop)
+        self.inbox = MemoryInbox()
+        self.keeping = Keeping(self.inbox, inbox, time.now, alarms)
+        self.refused = RefusedRequests()
         around = Surroundings(
-            secret=self._secret, intake=Intake(time.now, alarms, places), events=self.ears, clock=time
+            secret=self._secret,
+            intake=Intake(time.now, alarms, places),
+            keeping=self.keeping,
+            refused=self.refused,
+            events=self.ears,
+            clock=time,
+            fetch=self._fetch,
         )
-        assert webhook.deliver is not None
-        forward = Forward(self.application, webhook.deliver, time.now, alarms)
-        receivers = {webhook.path.encode(): Receiver(webhook, forward, around)}
+        writer = Writer(webhook, self._secret, time.wall)
+        asks = webhook.deliver.url is not None and webhook.deliver.mode != "stored"
+        world = World(inbox=self.inbox, loop=loop, clock=time, dice=lambda: 0.5, events=self.ears)
+        self.deliveries = Deliveries(self.keeping, inbox, world)
+        attempt = Try(self.application, writer, webhook.deliver.timeout, clock=time, alarms=alarms, events=self.ears)
+        self.deliveries.adopt({webhook.name: Wanted(webhook, attempt, "http://127.0.0.1:9")}, inbox)
+        ids = count(1)
+        ways = Ways(
+            keeping=self.keeping,
+            forward=Forward(self.application, writer, webhook.deliver, time.now, alarms) if asks else None,
+            wake=lambda: self.deliveries.wake(webhook.name),
+            new_id=lambda: f"event-{next(ids):03d}",
+            events=self.ears,
+        )
+        receivers = {webhook.path.encode(): Receiver(webhook, Acceptance(webhook, ways), around)}
         self.server = WebhookServer(receivers, self.ears)
+
+    @asynccontextmanager
+    async def delivering(self) -> AsyncIterator[None]:
+        """Delivers inside the block."""
+        self.deliveries.start()
+        try:
+            yield
+        finally:
+            await self.deliveries.drain(asyncio.get_running_loop().time())
+
+    def states(self) -> list[str]:
+        """Of all events, oldest first."""
+        return [one.state for _, one in sorted(self.inbox.events.items())]
 
     def _secret(self, name: str) -> Secret | None:
         value = self.secrets.get(name)
         return None if value is None else Secret(name, value)
+
+    async def _fetch(self, url: str) -> Fetched:
+        self.asked.append(url)
+        found = self.fetched.get(url, FetchFailed("connect_refused"))
+        if isinstance(found, FetchFailed):
+            raise found
+        return found
 
     async def send(
         self, body: bytes | Stream = b"", headers: Headers = (), line: str = "POST /in/plain", length: int | None = None

@@ -6,9 +6,6 @@ import pytest
 
 from proxy.errors import UpstreamFailure
 from proxy.model import Response
-from proxy.rules.incoming import Incoming
-from proxy.rules.signatures import Naming
-from proxy.webhooks.forward import event_id
 from tests.support.provider import answer
 from tests.support.webhooks import Drip, Listening, read, settings, signed, verify
 
@@ -100,49 +97,6 @@ async def test_a_type_from_the_body_cannot_add_a_header() -> None:
     assert not any(b"\n" in value for value in values)
 
 
-IDS = {
-    "an id as it came": (b"evt 1-~", b"evt 1-~"),
-    "200 characters are an id": (b"x" * 200, b"x" * 200),
-    "201 are replaced by their digest": (
-        b"x" * 201,
-        b"sha256:84a0678c90937f5dcf9994d5866668da6b995109c8ad845410559b48a4ecafed",
-    ),
-    "so is what is no ASCII": (
-        "é".encode(),
-        b"sha256:4a99557e4033c3539de2eb65472017cad5f9557f7a0625a09f1c3f6e2ba69c4c",
-    ),
-    "so is a control character": (
-        b"a\n",
-        b"sha256:87428fc522803d31065e7bce3cf03fe475096631e5e07bbd7a0fde60c4cf25c7",
-    ),
-    "without one it is the digest of method, query and body": (
-        None,
-        b"sha256:9bceefd3ed60ecc9b2c4ff49427db133a37cbbda40671b51e8b6e47e463ed4dd",
-    ),
-}
-
-
-@pytest.mark.parametrize(("given", "expected"), IDS.values(), ids=IDS)
-def test_event_id(given: bytes | None, expected: bytes) -> None:
-    incoming = Incoming("POST", b"/in?a=b", (), b"body")
-    assert event_id(incoming, Naming(given, None)) == expected
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        Incoming("PUT", b"/in?a=b", (), b"body"),
-        Incoming("POST", b"/in?a=c", (), b"body"),
-        Incoming("POST", b"/in?a=b", (), b"bodY"),
-    ],
-)
-def test_two_requests_without_ids_are_two_events_unless_they_are_the_same(other: Incoming) -> None:
-    nameless = Naming(None, None)
-    one = event_id(Incoming("POST", b"/in?a=b", (), b"body"), nameless)
-    assert one == event_id(Incoming("POST", b"/other?a=b", ((b"X", b"y"),), b"body"), nameless)
-    assert one != event_id(other, nameless)
-
-
 async def test_an_application_that_thinks_longer_than_the_timeout_is_unavailable() -> None:
     listening = Listening(settings(deliver={"timeout": 30.0}), [60.0, answer(200)])
     loop = asyncio.get_running_loop()
@@ -180,7 +134,8 @@ async def test_only_so_many_deliveries_are_under_way_and_the_others_wait_their_t
         loop.call_later(5.0, response.close)
         return response
 
-    await asyncio.gather(*(listening.send(BODY, signed(BODY)) for _ in range(5)))
+    bodies = [b'{"id": "evt_%d"}' % number for number in range(5)]
+    await asyncio.gather(*(listening.send(body, signed(body)) for body in bodies))
     assert len(answers) == 5
     assert listening.application.times == [0.0, 0.0, 5.0, 5.0, 10.0]
 

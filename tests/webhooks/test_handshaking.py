@@ -1,5 +1,6 @@
 """Handshakes at a webhook: answered here, never delivered, and only where they may be."""
 
+import hmac
 import json
 from dataclasses import replace
 
@@ -92,3 +93,12 @@ async def test_a_handshake_in_the_query_leaves_other_requests_alone() -> None:
     listening = Listening(settings(replace(verify(), handshake="msgraph")))
     assert (await listening.ask(line="POST /in/plain?validationToken=a%20b")).body == b"a b"
     assert (await listening.ask(b"{}", signed(b"{}"))).body == b"taken"
+
+
+@pytest.mark.parametrize("secret", ["new", "old"])
+async def test_zoom_gets_an_answer_by_the_secret_that_it_asked_with(secret: str) -> None:
+    body = b'{"event": "endpoint.url_validation", "payload": {"plainToken": "abc"}}'
+    listening = Listening(settings(verify(handshake="zoom")))
+    value = listening.secrets[secret]
+    found = await listening.ask(body, signed(body, secret=value))
+    assert json.loads(found.body)["encryptedToken"] == hmac.digest(value, b"abc", "sha256").hex()

@@ -171,8 +171,9 @@ async def test_a_bug_is_never_a_success() -> None:
 
 async def test_a_place_is_free_again_however_its_request_ended() -> None:
     listening = Listening(settings(), places=1)
-    for headers in (FORGED, GOOD, (), GOOD):
-        await listening.ask(BODY, headers)
+    other = b'{"id": "evt_2"}'
+    for body, headers in ((BODY, FORGED), (BODY, GOOD), (BODY, ()), (other, signed(other))):
+        await listening.ask(body, headers)
     assert [outcome for outcome, _ in listening.ears.ended] == [
         "bad_signature",
         "accepted",

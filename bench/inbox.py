@@ -1,0 +1,118 @@
+"""The SQLite inbox alone: events stored a second, as a share of bare group commits of the same rows on one disk."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from proxy.config.schema import InboxSettings
+from proxy.edges.http1.listener import loop_factory
+from proxy.edges.inbox_rows import NEW, row_of
+from proxy.edges.inbox_store import OpenInbox, open_inbox
+from proxy.events import Events
+from proxy.timing import Clock
+from proxy.webhooks.inbox import Arrival
+
+ROUNDS, EVENTS, TOGETHER, FEW = 3, 4_000, 32, 8
+NOON = 1_790_000_000.0
+HEADERS = tuple((f"X-Header-{number}".encode(), b"v" * 40) for number in range(12))
+
+
+class Figures(NamedTuple):
+    """Events a second by the store at 32 at once, and by bare commits of 32; seconds of one bare commit; p99 at 8."""
+
+    stored: float
+    bare: float
+    commit: float
+    p99: float
+
+
+def inbox(folder: Path) -> str:
+    """A line of figures; rounds of store and bare file alternate."""
+    rounds = [_round(folder / f"inbox-{number}") for number in range(ROUNDS)]
+    middle = Figures(*(statistics.median(values) for values in zip(*rounds, strict=True)))
+    return (
+        f"inbox_put      {middle.stored:,.0f}/s at {TOGETHER} at once  ÷ bare commits of {TOGETHER} "
+        f"{middle.stored / middle.bare:.2f}  p99 at {FEW} {middle.p99 * 1e3:.1f} ms = {middle.p99 / middle.commit:.1f} "
+        f"commits of {middle.commit * 1e3:.2f} ms"
+    )
+
+
+def _round(folder: Path) -> Figures:
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        stored, waits = runner.run(_store(folder))
+    per_second, commit = bare(folder)
+    return Figures(stored, per_second, commit, sorted(waits)[int(len(waits) * 0.99)])
+
+
+def bare(folder: Path) -> tuple[float, float]:
+    """Rows a second by bare commits of 32 into a new file in `folder`; seconds of a bare commit of one."""
+    with closing(_bare_file(folder / "bare.db")) as database:
+        rows = [row_of(_event(number)) for number in range(EVENTS)]
+        per_second = EVENTS / _commits(database, rows, TOGETHER)
+        return per_second, _commits(database, [row_of(_event(EVENTS + number)) for number in range(200)], 1) / 200
+
+
+async def _store(folder: Path) -> tuple[float, list[float]]:
+    settings = InboxSettings(url=f"sqlite:{folder / 'inbox.db'}")
+    clock = Clock(asyncio.get_running_loop().time, lambda: NOON)
+    store = await open_inbox(settings, clock=clock, report=Events())
+    events = iter([_event(number) for number in range(EVENTS + EVENTS // 4)])
+    began = time.perf_counter()
+    await asyncio.gather(*(_send(store, events, EVENTS // TOGETHER) for _ in range(TOGETHER)))
+    took = time.perf_counter() - began
+    waits = await asyncio.gather(*(_send(store, events, EVENTS // 4 // FEW) for _ in range(FEW)))
+    await store.close()
+    return EVENTS / took, [wait for one in waits for wait in one]
+
+
+async def _send(store: OpenInbox, events: Iterator[Arrival], count: int) -> list[float]:
+    waits = []
+    for _ in range(count):
+        event = next(events)
+        began = time.perf_counter()
+        await store.put(event)
+        waits.append(time.perf_counter() - began)
+    return waits
+
+
+def _bare_file(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = FULL")
+    database.execute(f"CREATE TABLE events ({NEW.replace('id,', 'id TEXT PRIMARY KEY,', 1)})")
+    return database
+
+
+def _commits(database: sqlite3.Connection, rows: list[tuple[object, ...]], together: int) -> float:
+    insert = f"INSERT INTO events VALUES ({', '.join('?' * len(rows[0]))})"
+    began = time.perf_counter()
+    for place in range(0, len(rows), together):
+        database.execute("BEGIN IMMEDIATE")
+        database.executemany(insert, rows[place : place + together])
+        database.execute("COMMIT")
+    return time.perf_counter() - began
+
+
+def _event(number: int) -> Arrival:
+    return Arrival(
+        id=f"01890000-0000-7000-8000-{number:012d}",
+        webhook="stripe",
+        event_id=f"evt_{number}",
+        type="charge.paid",
+        method="POST",
+        query=None,
+        headers=HEADERS,
+        body=b"x" * 1024,
+        key_name="stripe_key",
+        received_at=NOON,
+        state="pending",
+        next_at=NOON,
+        dedupe_key=f"evt_{number}",
+    )

@@ -1,0 +1,101 @@
+"""The webhook gateway: events verified, stored and answered a second, as a share of bare group commits on that disk.
+
+The senders' own work is done before: every request is signed and written out when the clock starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import uvloop
+
+from bench.inbox import FEW, ROUNDS, TOGETHER, bare
+from bench.peers import Process, free_port
+
+EVENTS = 4_000
+CONFIG = """version: 1
+listen: {{proxy: 127.0.0.1:0, webhooks: 127.0.0.1:{port}, admin: 127.0.0.1:{admin}}}
+secrets: {{stripe_webhook_secret: {{env: BENCH_KEY}}}}
+webhooks: {{stripe: {{integration: stripe}}}}
+inbox: {{url: "sqlite:{folder}/inbox.db"}}
+"""
+
+
+class Figures(NamedTuple):
+    """Events a second at 32 at once, CPU in µs for each, p99 at 8 in seconds; bare commits of 32, of one in seconds."""
+
+    events: float
+    cpu: float
+    p99: float
+    bare: float
+    commit: float
+
+
+def webhooks(folder: Path) -> str:
+    """A line of figures; rounds of gateway and bare file alternate."""
+    rounds = [_round(folder / f"gateway-{number}") for number in range(ROUNDS)]
+    middle = Figures(*(statistics.median(values) for values in zip(*rounds, strict=True)))
+    return (
+        f"webhook        {middle.events:,.0f}/s at {TOGETHER} at once  ÷ bare commits of {TOGETHER} "
+        f"{middle.events / middle.bare:.2f}  cpu {middle.cpu:.0f} µs  p99 at {FEW} {middle.p99 * 1e3:.1f} ms = "
+        f"{middle.p99 / middle.commit:.1f} commits of {middle.commit * 1e3:.2f} ms"
+    )
+
+
+def _round(folder: Path) -> Figures:
+    folder.mkdir()
+    port, admin = free_port(), free_port()
+    config = folder / "config.yaml"
+    config.write_text(CONFIG.format(port=port, admin=admin, folder=folder))
+    command = [sys.executable, "-m", "proxy", "run", "-c", str(config)]
+    with Process("outrigger", command, port, admin) as gateway:
+        uvloop.run(_send(port, _signed(0, 200), FEW))  # warm
+        before = gateway.cpu()
+        began = time.perf_counter()
+        uvloop.run(_send(port, _signed(1, EVENTS), TOGETHER))
+        took, used = time.perf_counter() - began, gateway.cpu() - before
+        waits = sorted(uvloop.run(_send(port, _signed(2, EVENTS // 4), FEW)))
+    per_second, commit = bare(folder)
+    return Figures(EVENTS / took, used / EVENTS * 1e6, waits[len(waits) * 99 // 100], per_second, commit)
+
+
+def _signed(batch: int, count: int) -> list[bytes]:
+    now = int(time.time())
+    requests = []
+    for number in range(count):
+        event = {"id": f"evt_{batch}_{number}", "type": "charge.paid", "more": "x" * 960}
+        body = json.dumps(event).encode()
+        mac = hmac.digest(b"measured-by-bench", b"%d.%b" % (now, body), "sha256").hex().encode()
+        head = b"POST /stripe HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        requests.append(
+            head + b"Stripe-Signature: t=%d,v1=%b\r\nContent-Length: %d\r\n\r\n" % (now, mac, len(body)) + body
+        )
+    return requests
+
+
+async def _send(port: int, requests: list[bytes], connections: int) -> list[float]:
+    """Seconds until each answer. Raises `AssertionError` for one that is no 200."""
+    left = iter(requests)
+    found = await asyncio.gather(*(_one(port, left) for _ in range(connections)))
+    return [wait for one in found for wait in one]
+
+
+async def _one(port: int, left: Iterator[bytes]) -> list[float]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    waits = []
+    for request in left:
+        began = time.perf_counter()
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        waits.append(time.perf_counter() - began)
+        assert head.startswith(b"HTTP/1.1 200"), head
+    writer.close()
+    return waits

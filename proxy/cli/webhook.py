@@ -1,0 +1,162 @@
+"""`outrigger webhook …`: the inbox, asked of the running program.
+
+The one thing a reader would get wrong: `show` takes an event's id, or a webhook's name, of which it shows what was
+refused and why.
+"""
+
+from __future__ import annotations
+
+import json as text
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+
+from proxy.cli.webhook_send import send
+from proxy.cli.webhook_verify import verify
+from proxy.config.load import find
+
+DONE, FAILED, WRONG = 0, 1, 2  # exit codes
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+Config = Annotated[
+    str | None, typer.Option("-c", "--config", metavar="FILE", help="default: $OUTRIGGER_CONFIG, else ./config.yaml")
+]
+Json = Annotated[bool, typer.Option("--json", help="for programs")]
+Shown = Mapping[str, Any]
+
+app = typer.Typer(
+    name="webhook", help="The inbox: what came, what became of it, what was refused and why.", no_args_is_help=True
+)
+app.command(epilog="Example: outrigger webhook send stripe payment_intent.succeeded --set /data/object/amount=5")(send)
+app.command(epilog="Example: outrigger webhook verify --webhook stripe --last")(verify)
+
+
+@app.command("list", epilog="Example: outrigger webhook list --webhook stripe --state dead")
+def list_events(
+    webhook: Annotated[str | None, typer.Option(help="events of this webhook only")] = None,
+    state: Annotated[str | None, typer.Option(help="pending, waiting, delivered or dead")] = None,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=1000, help="how many of the last events")] = 20,
+    config: Config = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Show the last events, newest first, one a line."""
+    given = {"webhook": webhook, "state": state, "limit": str(limit)}
+    path = "/api/webhooks/events?" + urlencode({name: value for name, value in given.items() if value})
+
+    def print_them(found: Shown) -> None:
+        for event in found["events"]:
+            print(text.dumps(event) if json else _line(event))
+
+    raise typer.Exit(_asked(find(config, os.environ), "GET", path, print_them))
+
+
+@app.command(
+    epilog="Example: outrigger webhook show 01990a3c-5f0e-7c7e-a5b1-8d4f3e2a1b0c; outrigger webhook show stripe"
+)
+def show(
+    what: Annotated[str, typer.Argument(metavar="ID|WEBHOOK")],
+    config: Config = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Show one event as it came and what became of it; or what a webhook refused lately, with the exact reason."""
+    event = _ID.fullmatch(what) is not None
+    path = f"/api/webhooks/events/{what}" if event else f"/api/webhooks/refused?{urlencode({'webhook': what})}"
+    print_it = _print_json if json else _print_event if event else _print_refused
+    raise typer.Exit(_asked(find(config, os.environ), "GET", path, print_it))
+
+
+@app.command(epilog="Example: outrigger webhook redeliver 01990a3c-5f0e-7c7e-a5b1-8d4f3e2a1b0c")
+def redeliver(
+    ids: Annotated[list[str], typer.Argument(metavar="ID…")],
+    config: Config = None,
+) -> None:
+    """Make events due again at once; their attempts go on from where they were. Needs `admin.token`."""
+    path = find(config, os.environ)
+    failed = 0
+    for event in ids:
+        where = f"/api/webhooks/events/{event}/redeliver"
+        failed = _asked(path, "POST", where, lambda found: print(_line(found))) or failed
+    raise typer.Exit(failed)
+
+
+def _asked(config: Path, method: str, path: str, print_it: Callable[[Shown], None]) -> int:
+    """Asks the running program and prints what it says. Returns an exit code."""
+    from proxy.cli.control import Unreachable, ask, reason_in
+    from proxy.config.complaints import ConfigurationError
+    from proxy.config.load import load
+
+    try:
+        status, body = ask(load(config, os.environ), method, path)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return WRONG
+    except Unreachable as error:
+        print(error, file=sys.stderr)
+        return FAILED
+    if status >= 300:
+        print(reason_in(body) or f"the answer is {status}", file=sys.stderr)
+        return FAILED
+    print_it(text.loads(body))
+    return DONE
+
+
+def _print_json(found: Shown) -> None:
+    print(text.dumps(found, indent=2))
+
+
+def _print_event(event: Shown) -> None:
+    print(_line(event))
+    for name, value in (("next try", _time(event["next_at"])), ("last error", event.get("last_error"))):
+        if value:
+            print(f"{name}: {_clean(value)}")
+    print()
+    _print_request(event["request"])
+
+
+def _print_refused(found: Shown) -> None:
+    if not found["refused"]:
+        print("nothing was refused since the program started")
+    for one in found["refused"]:
+        print(f"{_time(one['at'])}  {one['status']} {one['outcome']}: {_clean(one['reason'])}")
+
+
+def _print_request(request: Shown) -> None:
+    print(f"{request['method']} {_clean(request.get('target') or '?' + (request['query'] or ''))}")
+    for name, value in request["headers"]:
+        print(f"{_clean(name)}: {_clean(value)}")
+    print()
+    body = request["body"]
+    print(_clean(body) if isinstance(body, str) else f"base64 {body['base64']}")
+
+
+def _line(event: Shown) -> str:
+    words = [
+        event["id"],
+        _time(event["received_at"]) or "",
+        event["webhook"],
+        event["state"],
+        f"attempts={event['attempts']}",
+        f"last={event['last_status'] or '-'}",
+        event["type"] or "-",
+        event["event_id"],
+    ]
+    return _clean("  ".join(words))
+
+
+def _time(wall: float | None) -> str | None:
+    return None if wall is None else datetime.fromtimestamp(wall, UTC).isoformat(timespec="seconds")[:19] + "Z"
+
+
+def _clean(words: str) -> str:
+    """What came from outside, with its control characters shown and not sent to the terminal."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", words)

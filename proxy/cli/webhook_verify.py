@@ -1,0 +1,166 @@
+"""`outrigger webhook verify`: why a signature failed, of a saved request or of the last one that was refused.
+
+The one thing a reader would get wrong: `--last` is answered by the running program, which alone has the request; what
+it hands out elsewhere is redacted and can prove nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json as text
+import os
+import re
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode
+
+import typer
+
+from proxy.config.load import find
+
+if TYPE_CHECKING:
+    from proxy.config.schema import Settings
+    from proxy.rules.credentials import Secret
+
+DONE, FAILED, WRONG = 0, 1, 2  # exit codes
+_KEYS = ("ok", "reason", "finding", "proof", "fix", "skew_seconds", "matched_secret")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class Ended(Exception):
+    """The command ends here. The text is for standard error."""
+
+    def __init__(self, words: str, code: int = FAILED) -> None:
+        super().__init__(words)
+        self.code = code
+
+
+def verify(
+    webhook: Annotated[str, typer.Option(metavar="NAME", help="as it stands under webhooks:")],
+    file: Annotated[
+        str | None,
+        typer.Option(metavar="REQUEST", help="a raw HTTP/1.1 request: line, headers, empty line, body; or -"),
+    ] = None,
+    at: Annotated[float | None, typer.Option(metavar="UNIX", help="judge it as of that time")] = None,
+    config: Annotated[str | None, typer.Option("-c", "--config", metavar="FILE")] = None,
+    *,
+    last: Annotated[bool, typer.Option("--last", help="the last request that the running program refused")] = False,
+    json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """Say why a webhook's signature failed, and what to change. Exit 0: verified, 1: not."""
+    if last == (file is not None):
+        raise typer.BadParameter("say either --last or --file REQUEST")
+    try:
+        found = _diagnosis(find(config, os.environ), webhook, file, at)
+    except Ended as ended:
+        print(ended, file=sys.stderr)
+        raise typer.Exit(ended.code) from None
+    if json:
+        print(text.dumps({key: found[key] for key in _KEYS}))
+    else:
+        _print(found)
+    raise typer.Exit(DONE if found["ok"] else FAILED)
+
+
+def _diagnosis(path: Path, webhook: str, file: str | None, at: float | None) -> Mapping[str, Any]:
+    settings = settings_with(path, webhook)
+    return _of_last(settings, webhook, at) if file is None else _of_file(settings, webhook, file, at)
+
+
+def settings_with(path: Path, webhook: str) -> Settings:
+    """The configuration, which has a webhook of that name. Raises `Ended`."""
+    from proxy.config.complaints import ConfigurationError, near
+    from proxy.config.load import load
+
+    try:
+        settings = load(path, os.environ)
+    except ConfigurationError as error:
+        raise Ended(str(error), WRONG) from None
+    if webhook not in settings.webhooks:
+        meant = near(webhook, settings.webhooks)
+        known = ", ".join(settings.webhooks) or "none is configured"
+        raise Ended(f"no webhook {webhook!r}{f'; is it {meant}?' if meant else ''} Webhooks: {known}", WRONG)
+    return settings
+
+
+def _of_file(settings: Settings, webhook: str, file: str, at: float | None) -> Mapping[str, Any]:
+    from proxy.rules.request_file import parse_request
+    from proxy.webhooks.why import said_in_full, why
+
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        incoming = parse_request(data)
+    except OSError as error:
+        raise Ended(f"{file}: {error.strerror}", WRONG) from None
+    except ValueError as error:
+        raise Ended(f"{file}: {error}", WRONG) from None
+    wall = datetime.now(UTC).timestamp() if at is None else at
+    found = why(
+        settings,
+        webhook,
+        incoming,
+        lambda name: secret_of(settings, name),
+        wall,
+        unusable=lambda name: _unusable(settings, name),
+    )
+    return said_in_full(found)
+
+
+def _of_last(settings: Settings, webhook: str, at: float | None) -> Mapping[str, Any]:
+    from proxy.cli.control import Unreachable, ask, reason_in
+
+    given = {"webhook": webhook} | ({} if at is None else {"at": f"{at:.3f}"})
+    try:
+        status, body = ask(settings, "GET", f"/api/webhooks/verify?{urlencode(given)}")
+    except Unreachable as error:
+        raise Ended(str(error)) from None
+    if status != 200:
+        raise Ended(reason_in(body) or f"the running program answers {status}")
+    found: Mapping[str, Any] = text.loads(body)
+    return found
+
+
+def secret_of(settings: Settings, name: str) -> Secret | None:
+    """The secret's value now, None where it cannot be read."""
+    from proxy.config.sources import Unreadable, reading
+    from proxy.rules.credentials import Secret
+
+    try:
+        return Secret(name, reading(settings.secrets[name], os.environ))
+    except (KeyError, Unreadable):
+        return None
+
+
+def _unusable(settings: Settings, name: str) -> Secret | None:
+    """What stands where the secret is read from, whatever it is; None where nothing does."""
+    from proxy.rules.credentials import Secret
+
+    source = settings.secrets.get(name)
+    value = b""
+    if source is not None and source.env:
+        value = os.environ.get(source.env, "").encode("utf-8", "surrogateescape")
+    elif source is not None and source.file:
+        with contextlib.suppress(OSError):
+            value = Path(source.file).read_bytes()
+    return Secret(name, value) if value else None
+
+
+def _print(found: Mapping[str, Any]) -> None:
+    if found["ok"]:
+        print(f"verified: {found['what']}")
+    else:
+        hint = "nothing is proven" if found["finding"] == "unknown" else "a hint, not proven"
+        certain = "proven" if found["proof"] else hint
+        print(f"{found['reason']}: {found['finding']} ({certain})")
+        print(f"  {_clean(found['what'])}")
+        print(f"  fix: {_clean(found['fix'] or '')}")
+    if found["signed"]:
+        print(f"  signed text: {_clean(found['signed'])}")
+
+
+def _clean(words: str) -> str:
+    """What came from outside, with its control characters shown and not sent to the terminal."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", words)

@@ -1,0 +1,74 @@
+"""What identifies an event: its id for the application, its key against repeats, its key for order.
+
+The one thing a reader would get wrong: a body's digest alone is no key of a request without a body, whose event is all
+in the query.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Literal
+
+from proxy.rules.incoming import Incoming, TooManyPairs
+from proxy.rules.locators import Locator, first
+from proxy.rules.signatures import Naming
+
+Dedupe = Literal["id", "body", "id_and_body", "off"]
+
+_PLAIN = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?")
+
+
+def event_id(incoming: Incoming, naming: Naming) -> str:
+    """The sender's id, its digest where it cannot stand in a header, or where there is none the digest of what came."""
+    if naming.id is None:
+        return _digest_of_all(incoming)
+    if _PLAIN.fullmatch(naming.id):
+        return naming.id.decode()
+    return _digest(naming.id)
+
+
+def event_type(naming: Naming) -> str | None:
+    """The sender's word for what happened, None where it cannot stand in a header."""
+    return naming.type.decode() if naming.type is not None and _PLAIN.fullmatch(naming.type) else None
+
+
+def dedupe_key(dedupe: Dedupe, incoming: Incoming, id: str) -> str | None:
+    """What a repeat has in common with the first; None: there are no repeats. `id`: what `event_id()` said.
+
+    With `body` an id counts for nothing, because a sender's id may stand where no signature covers it.
+    """
+    if dedupe == "off":
+        return None
+    if dedupe == "id":
+        return id
+    digest = _digest(incoming.body) if incoming.body else _digest_of_all(incoming)
+    return f"body {digest}" if dedupe == "body" else f"{digest} {id}"
+
+
+def order_key(order_by: Locator | None, incoming: Incoming) -> str | None:
+    """The value whose events go one after the other; None: this event waits for no other."""
+    if order_by is None:
+        return None
+    try:
+        found = first((order_by,), incoming)
+    except TooManyPairs:
+        return None
+    if found is None:
+        return None
+    return found.decode() if _PLAIN.fullmatch(found) else _digest(found)
+
+
+def body_digest(body: bytes) -> str:
+    """What a nonce is remembered with."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def _digest(content: bytes) -> str:
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def _digest_of_all(incoming: Incoming) -> str:
+    digest = hashlib.sha256(b"%b\n%b\n" % (incoming.method.encode(), incoming.query or b""))
+    digest.update(incoming.body)
+    return "sha256:" + digest.hexdigest()
