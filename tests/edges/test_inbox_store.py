@@ -50,6 +50,24 @@ async def test_an_event_comes_back_byte_for_byte(box, event):
     assert (found.state, found.attempts, found.last_status, found.done_at) == ("pending", 0, None, None)
 
 
+HEADERS = {
+    "none": (),
+    "one without a value": ((b"X-A", b""),),
+    "an end of line in a value": ((b"X-A", b"1"), (b"X-B", b"2\n3")),
+    "a name that is empty": ((b"", b"1"),),
+    "both that are empty": ((b"", b""),),
+}
+
+
+@pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS)
+async def test_headers_come_back_as_they_were(box, event, headers):
+    async with box as inbox:
+        await inbox.put(one := event(headers=headers))
+        found = await inbox.get(one.id)
+    assert found is not None
+    assert found.arrival.headers == headers
+
+
 async def test_no_query_and_an_empty_one_are_told_apart_and_so_are_bodies(box, event):
     none, empty = event(query=None, body=b""), event(query=b"", type=None)
     async with box as inbox:
