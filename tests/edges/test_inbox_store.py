@@ -286,6 +286,18 @@ async def test_events_of_one_order_key_go_one_after_the_other(box, event):
         assert ids(await inbox.claim("stripe", 9, NOON + 20, NOON + 80)) == ["a3"], "a dead letter holds back nobody"
 
 
+async def test_an_older_event_that_is_due_again_waits_for_the_one_of_its_key_that_is_out(box, event):
+    async with box as inbox:
+        await inbox.put(old := event("old", order_key="k"))
+        await inbox.put(event("new", order_key="k"))
+        await inbox.fail(old.id, NOON + 10, None, 410, "gone")
+        (out,) = await inbox.claim("stripe", 9, NOON + 11, NOON + 71)
+        assert await inbox.redeliver(old.id, NOON + 12)
+        assert await inbox.claim("stripe", 9, NOON + 13, NOON + 73) == []
+        assert await inbox.finish(out.arrival.id, NOON + 14, 200)
+        assert ids(await inbox.claim("stripe", 9, NOON + 15, NOON + 75)) == ["old"]
+
+
 async def test_many_events_of_one_key_hide_no_other_event(box, event):
     async with box as inbox:
         held = [event(order_key="stuck", next_at=NOON, received_at=NOON) for _ in range(1_200)]
