@@ -294,6 +294,7 @@ async def test_an_older_event_that_is_due_again_waits_for_the_one_of_its_key_tha
         (out,) = await inbox.claim("stripe", 9, NOON + 11, NOON + 71)
         assert await inbox.redeliver(old.id, NOON + 12)
         assert await inbox.claim("stripe", 9, NOON + 13, NOON + 73) == []
+        assert await inbox.next_due("stripe") == NOON + 71, "nobody asks again and again"
         assert await inbox.finish(out.arrival.id, NOON + 14, 200)
         assert ids(await inbox.claim("stripe", 9, NOON + 15, NOON + 75)) == ["old"]
 
