@@ -46,14 +46,18 @@ def auth_problems(auth: AuthSettings | None) -> Iterator[Problem]:
     elif isinstance(auth, HmacAuth):
         yield from _hmac(auth)
     elif isinstance(auth, BasicAuth):
-        if (auth.username is None) == (auth.user is None):
-            yield Problem("username", "username, the name of a secret, or user, the name itself", "both or neither")
-        elif auth.user is not None and not _USER.fullmatch(auth.user):
-            yield Problem("user", "printable ASCII without a colon", "another name")
+        yield from _basic(auth)
     elif isinstance(auth, AwsSigV4Auth):
         for key in ("region", "service"):
             if not _WORD.fullmatch(getattr(auth, key)):
                 yield Problem(key, "letters, digits and -, as us-east-1 or s3", "another word")
+
+
+def _basic(auth: BasicAuth) -> Iterator[Problem]:
+    if (auth.username is None) == (auth.user is None):
+        yield Problem("username", "username, the name of a secret, or user, the name itself", "both or neither")
+    elif auth.user is not None and not _USER.fullmatch(auth.user):
+        yield Problem("user", "printable ASCII without a colon", "another name")
 
 
 def _oauth2(auth: OAuth2Auth) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, cast
 
 from proxy.model import Headers
@@ -104,8 +105,15 @@ def _original(text: str) -> str:
 
 
 def _packed(headers: Headers) -> bytes:
-    return json.dumps([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]).encode()
+    """Names and values on a line each; as JSON behind an empty line, should one hold a line's end after all."""
+    packed = b"\n".join(chain.from_iterable(headers))
+    if packed.count(b"\n") == max(0, 2 * len(headers) - 1) and not packed.startswith(b"\n"):
+        return packed
+    return b"\n" + json.dumps([(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]).encode()
 
 
 def _unpacked(packed: bytes) -> Headers:
+    if not packed.startswith(b"\n"):
+        fields = packed.split(b"\n") if packed else []
+        return tuple(zip(fields[::2], fields[1::2], strict=True))
     return tuple((name.encode("latin-1"), value.encode("latin-1")) for name, value in json.loads(packed))

@@ -32,7 +32,10 @@ class OpenInbox(Inbox, Protocol):
 
     @property
     def pending(self) -> int:
-        """Undelivered events, without asking the store: for `inbox.max_pending` on every request."""
+        """Undelivered events, without asking the store: for `inbox.max_pending` on every request.
+
+        What others do to a shared inbox is seen some seconds later.
+        """
 
 
 class Place(Protocol):

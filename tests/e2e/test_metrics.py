@@ -37,6 +37,8 @@ WANTED = {
     "webhook_events_total": {"webhook", "outcome"},
     "webhook_key_matches_total": {"webhook", "secret"},
     "webhook_deliveries_total": {"webhook", "outcome"},
+    "webhook_inbox_events": {"webhook", "state"},
+    "webhook_oldest_undelivered_seconds": {"webhook", "state"},
     "config_reloads_total": set(),
     "config_loaded_timestamp_seconds": set(),
     "build_info": {"version", "python"},

@@ -39,11 +39,11 @@ def mac(secret: str, message: bytes, algorithm: str = "sha256") -> hmac.HMAC:
     return hmac.new(SECRETS[secret].encode(), message, algorithm)
 
 
-def stripe() -> Sent:
-    body = json.dumps({"id": "evt_17", "type": "charge.succeeded", "amount": 1999}, indent=2).encode()
+def stripe(id: str = "evt_17") -> Sent:
+    body = json.dumps({"id": id, "type": "charge.succeeded", "amount": 1999}, indent=2).encode()
     now = int(time.time())
     signature = mac("STRIPE_WEBHOOK_SECRET", b"%d.%b" % (now, body)).hexdigest()
-    return Sent({"Stripe-Signature": f"t={now},v1={signature},v0=0"}, body, "evt_17", "charge.succeeded")
+    return Sent({"Stripe-Signature": f"t={now},v1={signature},v0=0"}, body, id, "charge.succeeded")
 
 
 def slack() -> Sent:
@@ -199,7 +199,7 @@ def test_an_application_that_is_down_makes_the_sender_come_again(listening):
 
 def test_an_application_s_own_refusal_goes_back_to_the_sender(listening):
     listening.begin(plain(422, b"not mine"))
-    answer = listening.post("stripe", stripe())
+    answer = listening.post("stripe", stripe("evt_18"))
     assert (answer.status_code, answer.content) == (422, b"not mine")
     counted = listening.counted()
     assert counted['events_total{outcome="accepted",webhook="stripe"}'] == 1

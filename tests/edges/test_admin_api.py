@@ -81,7 +81,7 @@ async def test_the_page_has_no_script_and_no_style_of_its_own_and_what_it_names_
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert b"script-src 'self'; style-src 'self'" in page.headers["content-security-policy"].encode()
     assert not re.search(rb"<style|<script(?! src)| on\w+=| style=", page.body)
-    assert len(named) == 5
+    assert len(named) == 7
     assert {answer.status for answer in named} == {200}
 
 

@@ -177,6 +177,34 @@ async def test_a_file_that_is_gone_is_missed_at_once_and_taken_back(box, path, e
         assert inbox.pending == 1
 
 
+async def test_a_file_that_left_while_it_was_written_is_missed_before_anybody_hears_of_success(box, path, event):
+    async with box as inbox:
+        await inbox.put(event("a"))
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            waiting = asyncio.ensure_future(inbox.put(event("b")))
+            await asyncio.sleep(0.3)
+            path.parent.rename(path.parent.with_name("away"))
+            other.execute("ROLLBACK")
+            with pytest.raises(InboxUnavailable, match="gone"):
+                await waiting
+
+
+async def test_what_nobody_waits_for_any_more_is_not_stored(box, path, event):
+    async with box as inbox:
+        await inbox.put(event("a"))
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            begun = asyncio.ensure_future(inbox.put(event("begun")))
+            await asyncio.sleep(0.3)
+            queued = asyncio.ensure_future(inbox.put(event("queued")))
+            await asyncio.sleep(0.1)
+            queued.cancel()
+            other.execute("ROLLBACK")
+            assert await begun is Kept.NEW
+        assert await inbox.put(event("queued")) is Kept.NEW
+
+
 async def test_a_log_that_was_deleted_is_missed(box, path, event):
     async with box as inbox:
         await inbox.put(event("a"))

@@ -50,6 +50,24 @@ async def test_an_event_comes_back_byte_for_byte(box, event):
     assert (found.state, found.attempts, found.last_status, found.done_at) == ("pending", 0, None, None)
 
 
+HEADERS = {
+    "none": (),
+    "one without a value": ((b"X-A", b""),),
+    "an end of line in a value": ((b"X-A", b"1"), (b"X-B", b"2\n3")),
+    "a name that is empty": ((b"", b"1"),),
+    "both that are empty": ((b"", b""),),
+}
+
+
+@pytest.mark.parametrize("headers", HEADERS.values(), ids=HEADERS)
+async def test_headers_come_back_as_they_were(box, event, headers):
+    async with box as inbox:
+        await inbox.put(one := event(headers=headers))
+        found = await inbox.get(one.id)
+    assert found is not None
+    assert found.arrival.headers == headers
+
+
 async def test_no_query_and_an_empty_one_are_told_apart_and_so_are_bodies(box, event):
     none, empty = event(query=None, body=b""), event(query=b"", type=None)
     async with box as inbox:
@@ -266,6 +284,19 @@ async def test_events_of_one_order_key_go_one_after_the_other(box, event):
         assert ids([second]) == ["a2"]
         await inbox.fail(second.arrival.id, NOON + 19, None, 410, "gone")
         assert ids(await inbox.claim("stripe", 9, NOON + 20, NOON + 80)) == ["a3"], "a dead letter holds back nobody"
+
+
+async def test_an_older_event_that_is_due_again_waits_for_the_one_of_its_key_that_is_out(box, event):
+    async with box as inbox:
+        await inbox.put(old := event("old", order_key="k"))
+        await inbox.put(event("new", order_key="k"))
+        await inbox.fail(old.id, NOON + 10, None, 410, "gone")
+        (out,) = await inbox.claim("stripe", 9, NOON + 11, NOON + 71)
+        assert await inbox.redeliver(old.id, NOON + 12)
+        assert await inbox.claim("stripe", 9, NOON + 13, NOON + 73) == []
+        assert await inbox.next_due("stripe") == NOON + 71, "nobody asks again and again"
+        assert await inbox.finish(out.arrival.id, NOON + 14, 200)
+        assert ids(await inbox.claim("stripe", 9, NOON + 15, NOON + 75)) == ["old"]
 
 
 async def test_many_events_of_one_key_hide_no_other_event(box, event):

@@ -10,7 +10,10 @@ import tempfile
 from itertools import count
 from pathlib import Path
 
-import psycopg
+try:
+    import psycopg
+except ImportError:
+    psycopg = None
 
 PATIENCE = 30.0  # seconds for the server to come up
 
@@ -28,6 +31,8 @@ class PostgresServer:
     PASSWORD = "p4ss-of-the-clerk"
 
     def __init__(self) -> None:
+        if psycopg is None:
+            raise NoPostgres("its driver is not installed: pip install 'psycopg[binary]'")
         self._programs = _programs()
         self._names = count(1)
         self.folder = Path(tempfile.mkdtemp(prefix="outrigger-pg-"))
