@@ -7,17 +7,20 @@ transports whose settings did not change, and fakes live on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import urlsplit
 
 from proxy import integrations
+from proxy.capabilities.front import Front
+from proxy.capabilities.idempotency import Keys
 from proxy.config.schema import CallerSettings, DeliverSettings, Settings, WebhookSettings
 from proxy.edges.debug_store import DebugStore
 from proxy.edges.http1.pool import Resolver, Transport
 from proxy.edges.secret_sources import Secrets
 from proxy.events import Events
+from proxy.integrations.standing_behind import Mocks
 from proxy.model import Request
 from proxy.pipeline import Handler, Stage, onion
 from proxy.rules.callers import Callers, Hosts, Token
@@ -65,6 +68,8 @@ class Parts:
     transports: dict[tuple[object, ...], Transport] = field(default_factory=dict)
     building: dict[tuple[object, ...], Transport] = field(default_factory=dict)  # those of the snapshot being made
     fakes: dict[tuple[str, str], Handler] = field(default_factory=dict)
+    mocks: Mocks = field(default_factory=Mocks)
+    keys: Keys = field(default_factory=Keys)
 
 
 def snapshot(settings: Settings, parts: Parts) -> Snapshot:
@@ -73,7 +78,16 @@ def snapshot(settings: Settings, parts: Parts) -> Snapshot:
     listen = settings.listen
     listened = [listen.proxy, listen.webhooks, listen.admin, *(one.listen or "" for one in settings.upstreams.values())]
     names = [*settings.hosts, *settings.upstreams, *filter(None, map(host_name, listened))]
-    return Snapshot(upstreams, Hosts(names), callers(settings.callers, parts.secrets))
+    return Snapshot(
+        upstreams, Hosts(names), callers(settings.callers, parts.secrets), front(settings, upstreams, parts)
+    )
+
+
+def front(settings: Settings, upstreams: Mapping[bytes, Upstream], parts: Parts) -> Front:
+    """The normalised side: what stands behind each configured capability."""
+    chosen = {name: one for name in integrations.INTERFACES if (one := getattr(settings.capabilities, name))}
+    found = {name: parts.mocks.capability(name, one, upstreams, parts.alarms) for name, one in chosen.items()}
+    return Front(found, parts.keys, now=parts.clock.now, alarms=parts.alarms, events=parts.events)
 
 
 def upstream(settings: UpstreamSettings, parts: Parts) -> Upstream:

@@ -200,6 +200,7 @@ class Call:
     waited: float = 0.0  # seconds spent waiting: backoff, told waits, cooldown, rate, place
     told_to_wait: bool = False  # an answer asked this call to wait, which it has sat out by the time it is repeated
     provider_id: str | None = None  # the provider's own id of the last answer
+    unanswered: str | None = None  # the code of an attempt that was sent and never answered: it may have been done
     sampled: bool = False  # the debug log keeps this call
     progress: Callable[[], None] = _unwatched  # the transport says: the request's head was sent, or its body moved
     notes: dict[bytes, bytes] = field(default_factory=dict)

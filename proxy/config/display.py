@@ -11,7 +11,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from proxy.config.fill import shape
+from proxy.config.fill import attribute, shape
 from proxy.config.schema import Settings
 from proxy.units import Spelling, duration, ratio, size
 
@@ -41,7 +41,7 @@ def _rows(key: str, hint: Any, value: Any, settings: Settings) -> Iterator[Row]:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         for name, field in shape(type(value)).items():
             if name not in _NOT_SHOWN:
-                yield from _rows(f"{key}.{name}", field.hint, getattr(value, name), settings)
+                yield from _rows(f"{key}.{name}", field.hint, getattr(value, attribute(name)), settings)
     elif isinstance(value, Mapping) and value:
         inner = typing.get_args(_single(hint))
         for name, one in value.items():
