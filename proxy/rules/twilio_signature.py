@@ -51,6 +51,11 @@ class TwilioReader:
         """Always None: a replay shows only by its idempotency token."""
 
 
+def signed_size(incoming: Incoming) -> int:
+    """How many bytes a signature of that request has. Raises `Stop`."""
+    return _algorithm(incoming)[1]
+
+
 def _with_and_without_port(public_url: str) -> list[str]:
     """Twilio has signed both for the scheme's own port; any other port is part of the URL."""
     parts = urlsplit(public_url)
