@@ -20,6 +20,7 @@ from proxy.edges.debug_store import DebugStore
 from proxy.edges.http1.pool import Resolver, Transport
 from proxy.edges.secret_sources import Secrets
 from proxy.events import Events
+from proxy.integrations.stand_in import Tell, silent
 from proxy.integrations.standing_behind import Mocks
 from proxy.model import Request
 from proxy.pipeline import Handler, Stage, onion
@@ -68,6 +69,7 @@ class Parts:
     transports: dict[tuple[object, ...], Transport] = field(default_factory=dict)
     building: dict[tuple[object, ...], Transport] = field(default_factory=dict)  # those of the snapshot being made
     fakes: dict[tuple[str, str], Handler] = field(default_factory=dict)
+    teller: Callable[[str], Tell] = lambda _: silent  # by integration: who hears what a fake would send
     mocks: Mocks = field(default_factory=Mocks)
     keys: Keys = field(default_factory=Keys)
 
@@ -182,7 +184,7 @@ def core(settings: UpstreamSettings, parts: Parts) -> Handler:
     if settings.mode == "mock":
         key = (settings.name, settings.integration or "")
         if key not in parts.fakes:
-            parts.fakes[key] = integrations.fake(key[1], wall=parts.clock.wall)
+            parts.fakes[key] = integrations.fake(key[1], wall=parts.clock.wall, tell=parts.teller(key[1]))
         return parts.fakes[key]
     urls = {None: settings.url} | {name: origin.url for name, origin in settings.origins.items()}
     handlers = {

@@ -38,6 +38,7 @@ from proxy.rules.request_id import uuid7
 from proxy.timing import Alarms, Clock, Waits
 from proxy.upstream import Snapshot
 from proxy.webhooks.intake import Intake
+from proxy.webhooks.own_events import OwnEvents
 
 TICK = 1.0  # seconds between two looks at secrets, idle connections and the configuration file
 
@@ -75,9 +76,10 @@ class Program:
             intake=Intake(clock.now, alarms),
             store=self._store,
         )
-        self._noise = noise()
+        self._noise, self._hooks = noise(), WebhookServer({}, self.events)
+        self._own_events = self._fakes_sender()
         self.gateway = Gateway(app.snapshot(settings, self.parts), self.events, clock.now)
-        self._hooks = WebhookServer(app.receivers(settings, self.parts), self.events)
+        self._hooks.receivers = app.receivers(settings, self.parts)
         self.parts.transports = self.parts.building
         self._listeners: dict[str, Listener] = {}
         self._ticking: asyncio.Task[None] | None = None
@@ -105,6 +107,9 @@ class Program:
         await self._listen("webhooks", listen.webhooks, self._hooks, WEBHOOKS, self._hooks.refuse)
         self.bound["admin"] = await self._admin.start(listen.admin)
         self._warn()
+        mocked = (one.integration or "" for one in self.settings.upstreams.values() if one.mode == "mock")
+        for line in self._own_events.unsigned(mocked):
+            self.events.warned(line)
         self._ticking = self.parts.loop.create_task(self._tick())
 
     async def stop(self) -> None:
@@ -115,6 +120,7 @@ class Program:
         await asyncio.gather(*(listener.close(until) for listener in self._listeners.values()))
         if self._ticking is not None:
             self._ticking.cancel()
+        self._own_events.close()
         for transport in self.parts.transports.values():
             transport.retire()
         await self._admin.close()
@@ -155,6 +161,20 @@ class Program:
             parts.transports[key].retire()
         parts.transports = parts.building
         parts.registry.keep_only(settings.upstreams, parts.clock.now(), settings.shutdown_grace)
+
+    def _fakes_sender(self) -> OwnEvents:
+        """Who sends to our own webhooks what the providers behind fakes would send."""
+        parts = self.parts
+        sender = OwnEvents(
+            self._hooks,
+            lambda: self.settings.webhooks,
+            secret=parts.secrets.get,
+            new_call=self._new_call,
+            clock=parts.clock,
+            events=parts.events,
+        )
+        parts.teller = sender.teller
+        return sender
 
     def _warn(self) -> None:
         for line in self.settings.unsafe:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from proxy.capabilities.inventory import InventoryProvider
     from proxy.capabilities.payments import PaymentProvider
     from proxy.capabilities.sms import SmsProvider
+    from proxy.integrations.stand_in import Tell
     from proxy.pipeline import Handler
 
 _HERE = Path(__file__).parent
@@ -42,15 +43,16 @@ def has_fake(name: str) -> bool:
     return (folder(name) / "fake.py").is_file()
 
 
-def fake(name: str, *, wall: Callable[[], float]) -> Handler:
+def fake(name: str, *, wall: Callable[[], float], tell: Tell | None = None) -> Handler:
     """A new fake of the provider, with a state of its own, to stand in a transport's place.
 
-    `wall`: Unix seconds. Raises `LookupError` where there is no such integration, or it has no fake.
+    `wall`: Unix seconds. `tell` gets what the provider would send to a webhook; None: nobody listens.
+    Raises `LookupError` where there is no such integration, or it has no fake.
     """
     if not has_fake(name):
         able = ", ".join(other for other in names() if has_fake(other))
         raise LookupError(f"integration {name!r} has no fake for mode: mock; those that have one: {able}")
-    made: Handler = import_module(f"{__name__}.{name}.fake").fake(wall=wall)
+    made: Handler = import_module(f"{__name__}.{name}.fake").fake(wall=wall, **({} if tell is None else {"tell": tell}))
     return made
 
 
