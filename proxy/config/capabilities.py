@@ -18,13 +18,14 @@ from proxy.config.tree import Node, deep, nearest, text
 
 def completed(settings: Settings, root: Node, complaints: Complaints) -> Settings:
     """The settings with every provider filled in. Complains about providers and upstreams that are not there."""
-    found = settings.capabilities
+    found, where = settings.capabilities, dict(settings.where)
     for field in dataclasses.fields(found):
         one = getattr(found, field.name)
         if one is not None:
             provider = _Section(field.name, settings, root, complaints).provider(one)
             found = replace(found, **{field.name: replace(one, provider=provider)})
-    return replace(settings, capabilities=found)
+            where.setdefault(f"capabilities.{field.name}.provider", f"upstream {one.upstream}")
+    return replace(settings, capabilities=found, where=where)
 
 
 class _Section:

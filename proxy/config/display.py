@@ -15,7 +15,7 @@ from proxy.config.fill import attribute, shape
 from proxy.config.schema import Settings
 from proxy.units import Spelling, duration, ratio, size
 
-_NOT_SHOWN = frozenset({"path", "name", "unsafe", "notes", "doubts", "where", "written", "used", "native", "classify"})
+_NOT_SHOWN = frozenset({"name", "unsafe", "notes", "doubts", "where", "written", "used", "native", "classify"})
 _SWITCHES = ("breaker", "slow_after", "tolerance")  # whose absence is written `off`; of all others it is `none`
 
 
@@ -32,7 +32,7 @@ def rows(settings: Settings) -> list[Row]:
     return [
         row
         for name, field in shape(Settings).items()
-        if name not in _NOT_SHOWN
+        if name not in _NOT_SHOWN and name != "path"  # that of the file itself
         for row in _rows(name, field.hint, getattr(settings, name), settings)
     ]
 
