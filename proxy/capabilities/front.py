@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from proxy.capabilities import checks
 from proxy.capabilities.errors import CODES, IntegrationError, failure
-from proxy.capabilities.idempotency import Keys, Place
+from proxy.capabilities.idempotency import Entry, Keys, Place
 from proxy.errors import Refusal
 from proxy.events import Events
 from proxy.model import Body, Call, Request, Response, Whole
@@ -55,12 +55,13 @@ PARAMETERS = {"from": "from_"}  # fields whose name is a word of Python
 class Capability:
     """`upstream`: whose calls it makes, None for a mock. `provider`: makes the adapter for one call.
 
-    `keyed`: the provider itself does only once what it gets twice under one key.
+    `keyed`: the provider itself does only once what it gets twice under one key. `mock`: nothing leaves the machine.
     """
 
     upstream: str | None
     provider: Callable[[Call], object]
     keyed: bool
+    mock: bool
 
 
 class _Said(NamedTuple):
@@ -70,7 +71,9 @@ class _Said(NamedTuple):
     body: bytes
     code: str = ""
     retry_after: float | None = None
+    cause: str | None = None
     replayed: bool = False
+    mock: bool = False
 
 
 class Front:
@@ -117,37 +120,34 @@ class Front:
         content = _object(await self._read(request.body))
         run = _Run(capability, operation, content, request.call)
         if key is None:
-            return await run(None)
-        digest = sha256(json.dumps([name, word, content], sort_keys=True).encode()).hexdigest()
-        return await self._once(f"{name} {key}", digest, run, key)
+            said = await run(None)
+        else:
+            digest = sha256(json.dumps([name, word, content], sort_keys=True).encode()).hexdigest()
+            said = await self._once(f"{name} {key}", digest, run, key)
+        return said._replace(mock=capability.mock)
 
     async def _once(self, place: str, digest: str, run: _Run, key: str) -> _Said:
-        found = self._keys.find(place, self._now())
-        if found is not None:
-            if found.digest != digest:
-                raise failure("idempotency_conflict")
-            if found.place is Place.RUNNING:
-                raise failure("in_progress")
-            if found.place is Place.DONE:
-                code = "" if found.status == 200 else str(json.loads(found.body)["code"])
-                return _Said(found.status, found.body, code, replayed=True)
-            if not run.capability.keyed:
-                raise failure("outcome_unknown", "An earlier request with this key was sent and never answered.")
+        before = self._keys.find(place, self._now())
+        kept = None if before is None else _known(before, digest, keyed=run.capability.keyed)
+        if kept is not None:
+            return kept
         self._keys.begin(place, digest, self._now())
         try:
             said = await run(key)
         except BaseException:  # the application left, or a bug: whatever was sent may have been done
-            self._let_go(place, lost=found is not None or run.call.attempts > 0)
+            self._settle(place, before, "client_gone" if run.call.attempts else "")
             raise
         if said.code in FINAL:
             self._keys.finish(place, said.status, said.body, self._now())
         else:
-            self._let_go(place, lost=found is not None or said.code == "outcome_unknown")
+            self._settle(place, before, said.cause or "" if said.code == "outcome_unknown" else "")
         return said
 
-    def _let_go(self, place: str, *, lost: bool) -> None:
-        if lost:
-            self._keys.lose(place, self._now())
+    def _settle(self, place: str, before: Entry | None, lost: str) -> None:
+        """Frees a key under which nothing was done, now or before. `lost`: the end of a call that may have done it."""
+        cause = lost or ("" if before is None else before.cause)
+        if cause:
+            self._keys.lose(place, cause, self._now())
         else:
             self._keys.forget(place)
 
@@ -194,6 +194,21 @@ class _Run(NamedTuple):
         return await getattr(self.capability.provider(self.call), self.operation.method)(**given, **more)
 
 
+def _known(entry: Entry, digest: str, *, keyed: bool) -> _Said | None:
+    """The answer that is kept; None where the request may be sent once more. Raises what else the key forbids."""
+    if entry.digest != digest:
+        raise failure("idempotency_conflict")
+    if entry.place is Place.RUNNING:
+        raise failure("in_progress")
+    if entry.place is Place.DONE:
+        code = "" if entry.status == 200 else str(json.loads(entry.body)["code"])
+        return _Said(entry.status, entry.body, code, replayed=True)
+    if not keyed:
+        words = "An earlier request with this key was sent and never answered."
+        raise failure("outcome_unknown", words, cause=entry.cause)
+    return None
+
+
 def _key(request: Request) -> str | None:
     """The one `Idempotency-Key`; None where there is none, or two."""
     found = [value for name, value in request.headers if name.lower() == b"idempotency-key"]
@@ -230,7 +245,7 @@ def _problem(error: IntegrationError, call: Call) -> _Said:
         "retry_after": after,
     }
     body = json.dumps({name: value for name, value in document.items() if value is not None}).encode()
-    return _Said(error.status, body, error.code, after)
+    return _Said(error.status, body, error.code, after, error.cause)
 
 
 def _wrong_method(call: Call) -> _Said:
@@ -247,6 +262,8 @@ def _wrong_method(call: Call) -> _Said:
 
 def _response(said: _Said) -> Response:
     headers = [(b"Content-Type", b"application/json" if said.status == 200 else b"application/problem+json")]
+    if said.mock:
+        headers.append((b"Outrigger-Mock", b"true"))
     if said.replayed:
         headers.append((b"Idempotent-Replayed", b"true"))
     if said.code:

@@ -23,13 +23,17 @@ class Place(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`digest`: of the request. `until`: when it is forgotten. `status`, `body`: the answer, once there is one."""
+    """`digest`: of the request. `until`: when it is forgotten. `status`, `body`: the answer, once there is one.
+
+    `cause`: the code that a lost call ended with, "" while nothing is lost.
+    """
 
     place: Place
     digest: str
     until: float
     status: int = 0
     body: bytes = b""
+    cause: str = ""
 
 
 class Keys:
@@ -56,9 +60,9 @@ class Keys:
         """A final answer, which every repeat will get."""
         self._put(key, Entry(Place.DONE, self._entries[key].digest, now + KEPT, status, body))
 
-    def lose(self, key: str, now: float) -> None:
+    def lose(self, key: str, cause: str, now: float) -> None:
         """It was sent, and what came of it is not known."""
-        self._put(key, Entry(Place.UNKNOWN, self._entries[key].digest, now + KEPT))
+        self._put(key, Entry(Place.UNKNOWN, self._entries[key].digest, now + KEPT, cause=cause))
 
     def forget(self, key: str) -> None:
         """Nothing was done: the key is free again."""

@@ -9,7 +9,7 @@ from itertools import count
 from typing import ClassVar
 
 from proxy.capabilities import checks
-from proxy.capabilities.errors import failure
+from proxy.capabilities.errors import NotFound, OutOfStock
 from proxy.capabilities.memory import Once
 
 FIRST_STOCK = {"SKU-1": 100, "SKU-2": 5, "SKU-EMPTY": 0}  # of the mock
@@ -99,7 +99,7 @@ class MockInventoryAdapter(InventoryProvider):
         if known is not None:
             return known
         if asked.quantity > self._quantity(asked.sku):
-            raise failure("out_of_stock")
+            raise OutOfStock("out_of_stock")
         self._stock[asked.sku] -= asked.quantity
         number = next(self._numbers)
         made = Reservation(
@@ -113,5 +113,5 @@ class MockInventoryAdapter(InventoryProvider):
 
     def _quantity(self, sku: str) -> int:
         if sku not in self._stock:
-            raise failure("not_found", field="sku")
+            raise NotFound("not_found", field="sku")
         return self._stock[sku]

@@ -12,7 +12,7 @@ from itertools import count
 from typing import ClassVar
 
 from proxy.capabilities import checks
-from proxy.capabilities.errors import failure
+from proxy.capabilities.errors import NotFound, PaymentDeclined
 from proxy.capabilities.memory import Newest, Once
 
 
@@ -158,7 +158,7 @@ class MockPaymentAdapter(PaymentProvider):
         number = next(self._numbers)
         reason = DECLINES.get(asked.source.rpartition("_")[2])
         if reason is not None:
-            raise failure("payment_declined", reason=reason, request_id=f"mock-{number}")
+            raise PaymentDeclined("payment_declined", reason=reason, request_id=f"mock-{number}")
         charge = Charge(
             id=f"mock_ch_{number}",
             status="succeeded",
@@ -177,7 +177,7 @@ class MockPaymentAdapter(PaymentProvider):
             return known
         paid, left = self._left.get(asked.charge) or (None, 0)
         if paid is None:
-            raise failure("not_found", field="charge")
+            raise NotFound("not_found", field="charge")
         back = asked.amount or left
         if back > left or not left:
             raise checks.invalid("amount", "The refund is larger than what is left of the payment.")

@@ -23,7 +23,7 @@ class Mocks:
         make = integrations.FACTORIES[name]
         if settings.provider == integrations.MOCK:
             mock = self._made.setdefault(name, make(settings))
-            return Capability(upstream=settings.upstream, provider=lambda _: mock, keyed=True)
+            return Capability(upstream=settings.upstream, provider=lambda _: mock, keyed=True, mock=True)
         upstream = upstreams[settings.upstream.encode()]
         found = integrations.adapter(settings.provider, name)
         keys = upstream.settings.retry.idempotency.header
@@ -31,4 +31,5 @@ class Mocks:
             upstream=upstream.name,
             provider=lambda call: make(settings, UpstreamCall(upstream, name, call, alarms)),
             keyed=found is not None and found.keyed and keys is not None,
+            mock=upstream.settings.mode == "mock",
         )

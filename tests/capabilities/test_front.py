@@ -201,7 +201,7 @@ async def test_sent_and_not_answered_is_an_unknown_outcome_that_is_never_sent_tw
     side = Side("sms", line, answer(500))
     first, second = [await side("sms/send", GOOD["sms/send"]) for _ in range(2)]
     assert (first.status, first.code, first.json["cause"]) == (504, "outcome_unknown", cause)
-    assert (second.status, second.code) == (504, "outcome_unknown")
+    assert (second.status, second.code, second.json["cause"]) == (504, "outcome_unknown", cause)
     assert len(side.provider.requests) == 1
 
 
@@ -245,8 +245,10 @@ async def test_an_answer_that_drips_ends_with_the_deadline():
 
 
 async def test_reading_that_is_not_answered_is_only_unavailable():
-    found = await Side("inventory", RESET)("inventory/get", {"sku": "SKU-1"}, None)
+    side = Side("inventory", RESET)
+    found = await side("inventory/get", {"sku": "SKU-1"}, None)
     assert (found.code, found.json["cause"]) == ("unavailable", "upstream_reset")
+    assert len(side.provider.requests) == 3  # and it may be repeated
 
 
 async def test_an_application_that_hangs_up_leaves_an_unknown_outcome():
@@ -318,6 +320,12 @@ async def test_calls_of_an_adapter_are_calls_of_its_upstream_and_those_of_a_mock
     await mock("payments/charge", CHARGE)
     await mock("payments/charge", {})
     assert [event[:2] for event in mock.heard.of("ended")] == [(200, "ok"), (409, "idempotency_conflict")]
+
+
+async def test_what_nobody_real_answered_says_so():
+    live, mocked, mock = Side("payments", answer(200, PAID, JSON)), Side("payments", mode="mock"), Side()
+    found = [(await side("payments/charge", CHARGE)).headers.get("Outrigger-Mock") for side in (live, mocked, mock)]
+    assert found == [None, "true", "true"]
 
 
 def test_every_capability_has_a_mock():

@@ -24,10 +24,10 @@ def test_a_request_that_runs_for_more_than_a_day_still_runs():
 def test_a_lost_request_keeps_what_was_asked_for():
     keys = Keys()
     keys.begin("k", "digest", 0.0)
-    keys.lose("k", 1.0)
+    keys.lose("k", "upstream_reset", 1.0)
     found = keys.find("k", 2.0)
     assert found is not None
-    assert (found.place, found.digest) == (Place.UNKNOWN, "digest")
+    assert (found.place, found.digest, found.cause) == (Place.UNKNOWN, "digest", "upstream_reset")
 
 
 def test_a_key_under_which_nothing_was_done_is_free_again():
@@ -42,7 +42,7 @@ def test_over_the_limit_the_oldest_answer_goes_and_nothing_that_runs_or_is_not_k
     for name in ("runs", "lost", "old", "new"):
         keys.begin(name, name, 0.0)
         if name == "lost":
-            keys.lose(name, 0.0)
+            keys.lose(name, "upstream_reset", 0.0)
         elif name != "runs":
             keys.finish(name, 200, b"", 0.0)
     keys.begin("last", "last", 1.0)

@@ -139,6 +139,13 @@ async def test_a_rehearsed_failure_tells_nothing(webhooks, mark):
     assert len(rehearsal.came) == 2
 
 
+async def test_a_slow_answer_is_no_failure(webhooks):
+    rehearsal = Rehearsal("stripe", webhooks)
+    await ask(rehearsal.fake, "POST /v1/payment_intents", {**CHARGE, "description": "[[slow for=1s]]"})
+    await asyncio.sleep(1.0)
+    assert len(rehearsal.came) == 2
+
+
 async def test_a_message_with_a_callback_is_told_of_twice_under_two_tokens(webhooks):
     rehearsal = Rehearsal("twilio", webhooks)
     sent = await ask(rehearsal.fake, f"POST {MESSAGES}", SMS)

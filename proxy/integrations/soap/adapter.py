@@ -17,7 +17,7 @@ from proxy.capabilities.inventory import InventoryProvider, InventorySettings, R
 from proxy.rules.xml_tree import local, read
 
 ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
-_NOT_XML = frozenset(chr(code) for code in range(32)) - frozenset("\t\n\r")
+_NOT_XML = frozenset([*map(chr, range(32)), "\ufffe", "\uffff"]) - frozenset("\t\n\r")
 
 
 class _Row(NamedTuple):
