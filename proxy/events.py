@@ -85,11 +85,18 @@ def _to_all(hearers: Sequence[Callable[..., None]]) -> Callable[..., None]:
     if len(hearers) == 2:  # metrics and log, for every call
         return _to_both(*hearers)
 
+    if not hearers:
+        return _to_none
+
     def tell(*args: object, **named: object) -> None:
         for hear in hearers:
             hear(*args, **named)
 
     return tell
+
+
+def _to_none(*_: object, **__: object) -> None:
+    pass
 
 
 def _to_both(first: Callable[..., None], second: Callable[..., None]) -> Callable[..., None]:

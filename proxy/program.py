@@ -6,6 +6,7 @@ The one thing a reader would get wrong: a reload that fails at any point has cha
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import time
 from collections.abc import Iterable, Mapping
@@ -26,7 +27,6 @@ from proxy.edges.log_lines import Lines
 from proxy.edges.logs import Logs
 from proxy.edges.metrics import Gauge, Metrics
 from proxy.edges.overview import Overview
-from proxy.edges.process import noise
 from proxy.edges.secret_sources import Secrets
 from proxy.edges.webhook_server import WebhookServer
 from proxy.events import Events, Fanout
@@ -34,7 +34,7 @@ from proxy.gateway import Gateway
 from proxy.model import Call
 from proxy.pipeline import Handler
 from proxy.rules.redaction import Redactor
-from proxy.rules.request_id import uuid7
+from proxy.rules.request_id import Ids
 from proxy.timing import Alarms, Clock, Waits
 from proxy.upstream import Snapshot
 from proxy.webhooks.intake import Intake
@@ -76,7 +76,7 @@ class Program:
             intake=Intake(clock.now, alarms),
             store=self._store,
         )
-        self._noise, self._hooks = noise(), WebhookServer({}, self.events)
+        self._new_id, self._hooks = Ids(clock.wall, os.urandom), WebhookServer({}, self.events)
         self._own_events = self._fakes_sender()
         self.gateway = Gateway(app.snapshot(settings, self.parts), self.events, clock.now)
         self._hooks.receivers = app.receivers(settings, self.parts)
@@ -197,7 +197,7 @@ class Program:
         self.bound[name] = await listener.start(address)
 
     def _new_call(self) -> Call:
-        return Call(uuid7(time.time(), self._noise(10)), self.parts.loop.time())
+        return Call(self._new_id(), self.parts.loop.time())
 
     async def _tick(self) -> None:
         while True:

@@ -29,89 +29,93 @@ class Alarms:
     """Timeouts that cost a set entry each and one timer per tick, because almost none of them ever rings."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
+        self.loop = loop
         self._ticks: dict[int, set[Alarm]] = {}
 
-    def at(self, when: float) -> Alarm:
-        """A context manager whose block ends with `TimeoutError` at `when` (the loop's time; infinity: never)."""
-        return Alarm(self, when)
+    def at(self, when: float, *, looks: float | None = None) -> Alarm:
+        """A context manager whose block ends with `TimeoutError` at `when` (the loop's time; infinity: never).
 
-    def add(self, alarm: Alarm) -> int:
-        """Puts the alarm into its tick and says which."""
-        if alarm.when == math.inf:
-            return -1
-        tick = tick_of(alarm.when)
+        `looks`: a time before that, where the alarm may well be moved to: moving it there then costs next to nothing.
+        """
+        return Alarm(self, when, when if looks is None else looks)
+
+    def join(self, alarm: Alarm, when: float) -> set[Alarm]:
+        """Puts the alarm among those that are looked at when it is `when`, and returns these."""
+        tick = math.ceil((when + LEAST) / TICK)  # a start that was read from a slow clock was really later
         alarms = self._ticks.get(tick)
         if alarms is None:
             alarms = self._ticks[tick] = set()
-            self._loop.call_at(tick * TICK, self._ring, tick)
+            self.loop.call_at(tick * TICK, self._ring, tick)
         alarms.add(alarm)
-        return tick
-
-    def remove(self, tick: int, alarm: Alarm) -> None:
-        """Takes the alarm out of its tick."""
-        alarms = self._ticks.get(tick)
-        if alarms is not None:
-            alarms.discard(alarm)
+        return alarms
 
     def _ring(self, tick: int) -> None:
-        if self._loop.time() < tick * TICK:  # uvloop rounds a timer to the nearest millisecond
-            self._loop.call_at(tick * TICK + LEAST, self._ring, tick)
+        if self.loop.time() < tick * TICK:  # uvloop rounds a timer to the nearest millisecond
+            self.loop.call_at(tick * TICK + LEAST, self._ring, tick)
             return
         for alarm in self._ticks.pop(tick, ()):
             alarm.ring()
 
 
 class Alarm:
-    """One running timeout. It cancels the task that entered it, and turns that cancellation into `TimeoutError`."""
+    """One running timeout. It cancels the task that entered it, and turns that cancellation into `TimeoutError`.
 
-    __slots__ = ("_alarms", "_cancels", "_task", "_tick", "rang", "when")
+    It is looked at when it is `_due`, which is never after `when`; one that was moved meanwhile is put off then.
+    """
 
-    def __init__(self, alarms: Alarms, when: float) -> None:
+    __slots__ = ("_alarms", "_among", "_cancels", "_due", "_task", "rang", "when")
+
+    def __init__(self, alarms: Alarms, when: float, due: float) -> None:
         self._alarms = alarms
+        self._among: set[Alarm] | None = None  # those that are looked at together with it; None: never looked at
         self._task: asyncio.Task[object] | None = None
-        self._cancels = 0
-        self._tick = -1
+        self._due = due
         self.when = when
         self.rang = False
 
     def move(self, when: float) -> None:
-        """Rings at `when` instead; later costs nothing now."""
-        earlier = when < self.when
+        """Rings at `when` instead; anything that is not before the next look costs nothing now."""
         self.when = when
-        if self._task is not None and (earlier or self._tick < 0):
-            self._alarms.remove(self._tick, self)
-            self._tick = self._alarms.add(self)
+        if when < self._due and self._task is not None:
+            self._leave()
+            self._join(when)
 
     def ring(self) -> None:
-        """Cancels the task, unless the alarm was moved to a later time meanwhile."""
+        """Cancels the task, unless the alarm is set to a later time."""
         if self._task is None:
             return
-        if tick_of(self.when) > self._tick:
-            self._tick = self._alarms.add(self)
+        if self.when > self._due:
+            self._join(self.when)
             return
         self.rang = True
         self._task.cancel()
 
     def __enter__(self) -> Self:
-        self._task = asyncio.current_task()
-        assert self._task is not None  # noqa: S101 - alarms are set inside tasks only
-        self._cancels = self._task.cancelling()
-        self._tick = self._alarms.add(self)
+        alarms = self._alarms
+        task = asyncio.current_task(alarms.loop)
+        assert task is not None  # noqa: S101 - alarms are set inside tasks only
+        self._task = task
+        self._cancels = task.cancelling()
+        if self._due != math.inf:
+            self._among = alarms.join(self, self._due)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._among is not None:
+            self._among.discard(self)
         task, self._task = self._task, None
-        self._alarms.remove(self._tick, self)
         if self.rang and task is not None and task.uncancel() <= self._cancels and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
+    def _join(self, when: float) -> None:
+        self._due = when
+        self._among = None if when == math.inf else self._alarms.join(self, when)
 
-def tick_of(when: float) -> int:
-    """The first tick at which it is `when` for certain: a start that was read from a slow clock was really later."""
-    return math.ceil((when + LEAST) / TICK)
+    def _leave(self) -> None:
+        if self._among is not None:
+            self._among.discard(self)
 
 
 class Waits:

@@ -33,6 +33,19 @@ async def test_an_alarm_moved_to_an_earlier_time_rings_then():
     assert 2.0 <= loop.time() <= 2.0 + TICK
 
 
+@pytest.mark.parametrize(
+    ("moved", "rings"), [(None, 5.0), (2.0, 2.0), (2.5, 2.5), (1.0, 1.0), (7.0, 7.0)], ids=lambda value: f"{value}"
+)
+async def test_an_alarm_with_an_earlier_look_rings_at_its_own_time(moved, rings):
+    loop = asyncio.get_running_loop()
+    with pytest.raises(TimeoutError), Alarms(loop).at(5.0, looks=2.0) as alarm:
+        await asyncio.sleep(0.5)
+        if moved is not None:
+            alarm.move(moved)
+        await asyncio.sleep(60)
+    assert rings <= loop.time() <= rings + TICK
+
+
 async def test_a_block_that_ends_in_time_is_left_alone():
     loop = asyncio.get_running_loop()
     alarms = Alarms(loop)

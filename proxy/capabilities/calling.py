@@ -104,6 +104,7 @@ class UpstreamCall:
             fields[name] = self._prefixed(idempotency_key)
         call = self._call
         call.upstream, call.method, call.target = self._upstream.name, method, path.encode()
+        call.base += b"/" + call.upstream.encode()
         if safe:
             call.notes = {**call.notes, b"outrigger-idempotent": b"true"}
         sent = tuple((name.encode(), value.encode()) for name, value in fields.items())

@@ -17,7 +17,7 @@ from proxy.edges.admin_connection import PRIVATE, Connection, Request, refused, 
 from proxy.edges.admin_server import Program
 from proxy.edges.sockets import listening_socket, unbind
 from proxy.errors import Refusal
-from proxy.rules.framing import FIELDS, OTHER, framing_of
+from proxy.rules.framing import FIELDS, OTHER, SoundHosts, framing_of
 from proxy.timing import Alarms, Clock
 
 CONNECTIONS = 64
@@ -79,6 +79,7 @@ class _Server(web.Server):
         self._bug = program.bug
         self._alarms = alarms
         self._now = clock.now
+        self._hosts = SoundHosts()
         self._open = 0
         self._left: asyncio.Future[None] | None = None
 
@@ -118,7 +119,7 @@ class _Server(web.Server):
         if line not in connection.seen:  # the parser passes RTSP/1.0 as HTTP/1.0
             line = b""
         try:
-            framing = framing_of(line, method, target, request.raw_headers, codes)
+            framing = framing_of(line, method, target, request.raw_headers, codes, self._hosts)
             if expects not in ([], [b"100-continue"]):
                 raise Refusal("expectation_failed", "Only 100-continue is expected here.")
         except Refusal as refusal:

@@ -7,7 +7,6 @@ import gc
 import os
 import resource
 import sys
-from collections.abc import Callable
 
 FEW_DESCRIPTORS = 1_024
 
@@ -42,17 +41,3 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-
-
-def noise(size: int = 4_096) -> Callable[[int], bytes]:
-    """A source of random bytes that asks the kernel once for every `size` of them."""
-    pool, place = b"", 0
-
-    def take(count: int) -> bytes:
-        nonlocal pool, place
-        if place + count > len(pool):
-            pool, place = os.urandom(max(size, count)), 0
-        place += count
-        return pool[place - count : place]
-
-    return take

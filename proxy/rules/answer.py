@@ -45,6 +45,7 @@ NO_MORE = (
     (b"Stripe-Should-Retry", b"false"),
 )  # the SDKs of OpenAI, Anthropic and Stripe
 _SHOULD_RETRY = frozenset([b"x-should-retry", b"stripe-should-retry"])
+_FIRST_ATTEMPT = (b"Outrigger-Attempts", b"1")
 _NOT_SPENT = frozenset(["off", "not_idempotent", "body_not_replayable", "response_started"])
 _PLACE = re.compile(r"\{(code|status|detail|request_id|retry_after)\}")
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
@@ -91,6 +92,8 @@ def made_here(
 def signed(response: Response, call: Call) -> Headers:
     """The answer's headers with what the proxy says about the call (contract §4)."""
     headers = response.headers
+    if call.stopped is None and call.attempts == 1:  # nearly every answer: nothing to look for, one tuple to make
+        return (*headers, (b"Outrigger-Request-Id", call.id.encode()), _FIRST_ATTEMPT)
     added = [(b"Outrigger-Request-Id", call.id.encode())]
     if call.attempts:
         added.append((b"Outrigger-Attempts", b"%d" % call.attempts))

@@ -74,7 +74,8 @@ class Gate:
     def leave(self) -> None:
         """One place comes back."""
         self.in_flight -= 1
-        self._admit_waiting()
+        if self._queue:
+            self._admit_waiting()
 
     def _admit_waiting(self) -> None:
         while self._queue and self.in_flight < self._max:

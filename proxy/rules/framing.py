@@ -26,6 +26,7 @@ FIELDS = MappingProxyType(  # lower-case name to code; a name that is not here i
 )
 REFUSED_METHODS = frozenset({b"CONNECT", b"TRACE"})
 
+_MEMO = 256
 _TWICE = MappingProxyType({HOST: "Host", CONTENT_LENGTH: "Content-Length", TRANSFER_ENCODING: "Transfer-Encoding"})
 _HOST = re.compile(rb"(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\[([0-9A-Fa-f:.]+)\])(?::([1-9][0-9]{0,4}))?")
 
@@ -38,11 +39,35 @@ class Framing(NamedTuple):
     current: bool  # HTTP/1.1, not 1.0
 
 
-def framing_of(line: bytes, method: bytes, target: bytes, headers: Headers, codes: Mapping[bytes, int]) -> Framing:
+_PLAIN = Framing(0, expects=False, current=True)  # what nearly every GET is; made once
+
+
+class SoundHosts(dict[bytes, bool]):
+    """The value of a `Host` field to True if it is a name or an address, with a port or without.
+
+    An application sends the same one each time, so what was found sound is remembered, 256 values of it.
+    """
+
+    def __missing__(self, value: bytes) -> bool:
+        sound = _is_host(value)
+        if sound and len(self) < _MEMO:
+            self[value] = True
+        return sound
+
+
+def framing_of(
+    line: bytes,
+    method: bytes,
+    target: bytes,
+    headers: Headers,
+    codes: Mapping[bytes, int],
+    hosts: Mapping[bytes, bool],
+) -> Framing:
     """How to read the rest of a request whose head the strict parser has passed. RFC 9112, 3 and 6.
 
-    `line`: the raw head, from its first byte on. `codes`: each name in `headers` to its code. Raises `Refusal`
-    `bad_request` with the rule's name, never with what was sent, or `method_not_allowed`.
+    `line`: the raw head, from its first byte on. `codes`: each name in `headers` to its code. `hosts`: whether a value
+    of `Host` is sound. Raises `Refusal` `bad_request` with the rule's name, never with what was sent, or
+    `method_not_allowed`.
     """
     current = _is_http_1_1(line, method, target)
     found: dict[int, bytes] = {}
@@ -51,7 +76,13 @@ def framing_of(line: bytes, method: bytes, target: bytes, headers: Headers, code
             if code in found and code in _TWICE:
                 raise _refused(f"two {_TWICE[code]} fields")
             found[code] = value
-    _check_host(found.get(HOST))
+    host = found.get(HOST)
+    if host is None:
+        raise _refused("no Host field")
+    if not hosts[host]:
+        raise _refused("the Host field is not a name or address with an optional port")
+    if current and len(found) == 1 and method not in REFUSED_METHODS:
+        return _PLAIN
     length = _body_length(found, current=current)
     if method in REFUSED_METHODS:
         raise Refusal("method_not_allowed", "CONNECT and TRACE are not served here.")
@@ -72,17 +103,16 @@ def _is_http_1_1(line: bytes, method: bytes, target: bytes) -> bool:
     raise _refused("the request line is not `method target HTTP/1.1`")
 
 
-def _check_host(value: bytes | None) -> None:
-    if value is None:
-        raise _refused("no Host field")
+def _is_host(value: bytes) -> bool:
     match = _HOST.fullmatch(value)
     if match is None or int(match[2] or 1) > 65_535:
-        raise _refused("the Host field is not a name or address with an optional port")
+        return False
     if match[1] is not None:
         try:
             ipaddress.IPv6Address(match[1].decode("ascii"))
         except ValueError:
-            raise _refused("the Host field is not a name or address with an optional port") from None
+            return False
+    return True
 
 
 def _body_length(found: Mapping[int, bytes], *, current: bool) -> int | None:

@@ -27,11 +27,8 @@ _PLAIN_CONNECTION = frozenset([b"keep-alive", b"close", b"te", b"upgrade", b"htt
 _MEMO_LIMIT = 1024  # names are the application's choice: memory must not be
 
 
-class Hygiene(NamedTuple):
-    """What goes on, and lower-case name -> value of what someone here reads; repeats are joined with a comma."""
-
-    headers: Headers
-    notes: dict[bytes, bytes]
+# What goes on, and lower-case name -> value of what someone here reads; repeats are joined with a comma.
+Hygiene = tuple[Headers, dict[bytes, bytes]]
 
 
 class HeaderPass:
@@ -54,9 +51,9 @@ class HeaderPass:
                 kept.append(field)
             if note:
                 notes[note] = notes[note] + b", " + field[1] if note in notes else field[1]
-        if b"connection" in notes:
-            return Hygiene(_without_named(kept, notes[b"connection"]), notes)
-        return Hygiene(tuple(kept), notes)
+        if b"connection" in notes and notes[b"connection"].lower() not in _PLAIN_CONNECTION:
+            return _without_named(kept, notes[b"connection"]), notes
+        return tuple(kept), notes
 
     def _look_up(self, name: bytes) -> tuple[bool, bytes]:
         folded = fold(name)
@@ -104,16 +101,17 @@ class AddressPass:
     def __init__(self) -> None:
         self._memo: dict[bytes, bytes] = {}
 
-    def __call__(self, headers: Headers, addresses: Callable[[], Sequence[Address]]) -> Headers:
+    def __call__(self, headers: Headers, addresses: Callable[[bytes], Sequence[Address]], base: bytes) -> Headers:
         """The same headers where none holds an address; else with those rewritten that lead into one of `addresses`.
 
-        The first of `addresses` is the upstream itself: a path alone is taken to be on it.
+        `addresses` is asked, with `base`, only if there is one; the first of them is the upstream itself: a path alone
+        is taken to be on it.
         """
         memo = self._memo
         for name, _ in headers:
             found = memo.get(name)
             if found or (found is None and self._look_up(name)):
-                return self._rewritten(headers, addresses())
+                return self._rewritten(headers, addresses(base))
         return headers
 
     def _rewritten(self, headers: Headers, addresses: Sequence[Address]) -> Headers:

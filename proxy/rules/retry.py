@@ -186,7 +186,9 @@ class Budget:
 
     def call(self, now: float) -> None:
         """A call of the application puts its share in."""
-        self._turn(int(now))
+        second = int(now)
+        if second > self._second:  # once a second; every call comes this way
+            self._turn(second)
         self._put[-1] += self._settings.ratio
 
     def left(self, now: float) -> float:

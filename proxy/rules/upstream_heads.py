@@ -8,7 +8,6 @@ since `chunked` with a folded blank behind it is no longer chunked for the parse
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from proxy.errors import UpstreamFailure
 from proxy.model import Headers
@@ -35,12 +34,8 @@ _BLANKS = b" \t"
 _NONE: frozenset[bytes] = frozenset()
 
 
-class Head(NamedTuple):
-    """`headers`: what goes on. `length`: bytes of the body, None where chunks or the connection's end tell."""
-
-    headers: Headers
-    length: int | None
-    chunked: bool
+# What goes on; bytes of the body, None where chunks or the connection's end tell; whether it is in chunks.
+Head = tuple[Headers, int | None, bool]
 
 
 class Heads:
@@ -70,8 +65,8 @@ class Heads:
         if named:
             kept = _without(kept, named)
         if bodiless:
-            return Head(tuple(kept), 0, chunked=False)
-        return Head(tuple(kept), length, chunked)
+            return tuple(kept), 0, False
+        return tuple(kept), length, chunked
 
     def _read_special(
         self, special: Sequence[tuple[bytes, bytes]], *, old: bool

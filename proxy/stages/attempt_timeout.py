@@ -7,7 +7,7 @@ body moves. Until then the alarm leaves room for the connection, whose own limit
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from functools import partial
 
 from proxy.errors import Refusal, StaleConnection, UpstreamFailure
 from proxy.events import Events
@@ -42,8 +42,9 @@ class AttemptTimeoutStage:
             raise _too_late()
         if not request.fresh:
             call.attempts += 1
-        alarm = self._alarms.at(min(now + self._connect + self._first_byte, deadline))
-        call.progress = self._progress(alarm, deadline)
+        soon = now + self._first_byte  # when the alarm is, near enough, once the head was sent
+        alarm = self._alarms.at(min(soon + self._connect, deadline), looks=min(soon, deadline))
+        call.progress = partial(self._moved, alarm, deadline)  # holds no call: the call holds it
         try:
             with alarm:
                 response = await call_next(request)
@@ -62,13 +63,8 @@ class AttemptTimeoutStage:
         self._ended(self._upstream, attempt_outcome(response.status), self._now() - now)
         return response
 
-    def _progress(self, alarm: Alarm, deadline: float) -> Callable[[], None]:
-        now, first_byte = self._now, self._first_byte
-
-        def moved() -> None:  # holds no call: the call holds it
-            alarm.move(min(now() + first_byte, deadline))
-
-        return moved
+    def _moved(self, alarm: Alarm, deadline: float) -> None:
+        alarm.move(min(self._now() + self._first_byte, deadline))
 
     def _too_slow(self, deadline: float) -> Refusal | UpstreamFailure:
         if self._now() >= deadline:

@@ -40,13 +40,14 @@ class ObserveStage:
         self._upstream = upstream
         self._now = clock.now
         self._events = events
+        self._started, self._call_ended = events.call_started, events.call_ended  # looked up once, not for each call
         names = [name.lower().encode() for name in id_headers or COMMON_IDS]
         self._ids = {name: rank for rank, name in enumerate(names)}
         self._ranks: dict[bytes, int] = {}  # by name as providers write it, which they do the same way every time
 
     async def __call__(self, request: Request, call_next: Handler) -> Response:
         call = request.call
-        self._events.call_started(self._upstream)
+        self._started(self._upstream)
         try:
             response = await call_next(request)
         except BaseException as error:
@@ -78,7 +79,7 @@ class ObserveStage:
         else:
             outcome = error.code if isinstance(error, ProxyError) else "internal_error"
             status = CODES[outcome].status
-        self._events.call_ended(call, status, outcome, self._now() - call.started)
+        self._call_ended(call, status, outcome, self._now() - call.started)
 
     def _ended(self, call: Call, status: int, made_here: str | None, failure: ProxyError | None) -> None:
         outcome = made_here or ("ok" if status < 400 else "upstream_error")
@@ -87,4 +88,4 @@ class ObserveStage:
         if isinstance(failure, UpstreamFailure) and call.stopped is None:  # too late for a header, not for the log
             call.stopped = "response_started"
             self._events.retry_stopped(self._upstream, call.stopped)
-        self._events.call_ended(call, status, outcome, self._now() - call.started)
+        self._call_ended(call, status, outcome, self._now() - call.started)

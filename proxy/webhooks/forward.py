@@ -66,7 +66,8 @@ class Forward:
         content = incoming.body
         body = None if request.body is None else Body(Whole(content), len(content), keep=len(content))
         target = b"" if incoming.query is None else b"?" + incoming.query
-        headers = self._hygiene(incoming.headers).headers + stamps
+        onward, _ = self._hygiene(incoming.headers)
+        headers = onward + stamps
         return Request(incoming.method, target, headers, body, request.call)
 
 

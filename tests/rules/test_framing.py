@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import Refusal
-from proxy.rules.framing import CONTENT_LENGTH, EXPECT, FIELDS, HOST, TRANSFER_ENCODING, Framing, framing_of
+from proxy.rules.framing import CONTENT_LENGTH, EXPECT, FIELDS, HOST, TRANSFER_ENCODING, Framing, SoundHosts, framing_of
 
 HOST_X = (b"Host", b"x")
 
@@ -19,7 +19,7 @@ class Codes(dict[bytes, int]):
 
 def framing(*fields: tuple[bytes, bytes], line: bytes | None = None, method: bytes = b"POST") -> Framing:
     line = line or method + b" /a HTTP/1.1\r\n"
-    return framing_of(line, method, b"/a", fields, Codes())
+    return framing_of(line, method, b"/a", fields, Codes(), SoundHosts())
 
 
 GOOD = {
@@ -101,7 +101,7 @@ def test_the_line_must_be_what_the_parser_says_it_read(line: bytes) -> None:
 
 def test_a_fragment_is_refused():
     with pytest.raises(Refusal, match="bad_request"):
-        framing_of(b"GET /a#b HTTP/1.1\r\n", b"GET", b"/a#b", (HOST_X,), Codes())
+        framing_of(b"GET /a#b HTTP/1.1\r\n", b"GET", b"/a#b", (HOST_X,), Codes(), SoundHosts())
 
 
 @pytest.mark.parametrize("method", [b"CONNECT", b"TRACE"])

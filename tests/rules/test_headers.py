@@ -73,7 +73,7 @@ def test_a_second_request_is_read_as_the_first(headers):
 def test_many_names_do_not_fill_the_memory():
     once = HeaderPass()
     for number in range(5000):
-        assert once(((b"X-%d" % number, b""),)).headers == ((b"X-%d" % number, b""),)
+        assert once(((b"X-%d" % number, b""),))[0] == ((b"X-%d" % number, b""),)
     assert sum(map(len, vars(once).values())) <= 1024
 
 
@@ -119,9 +119,12 @@ def test_a_path_stays_as_it_is_on_a_listener_of_its_own():
 def test_every_address_of_a_link_is_rewritten_and_its_parameters_stay():
     value = b'<https://api.partner.example/v2/a?page=2>; rel="next", <https://elsewhere.example/>; rel="help"'
     wanted = b'<http://127.0.0.1:8600/partner/a?page=2>; rel="next", <https://elsewhere.example/>; rel="help"'
-    assert AddressPass()(((b"LINK", value), (b"ETag", b"x")), lambda: [PARTNER]) == ((b"LINK", wanted), (b"ETag", b"x"))
+    assert AddressPass()(((b"LINK", value), (b"ETag", b"x")), lambda _base: [PARTNER], b"") == (
+        (b"LINK", wanted),
+        (b"ETag", b"x"),
+    )
 
 
 def test_headers_without_an_address_are_handed_back_as_they_are():
     headers = ((b"Content-Type", b"text/plain"), (b"X-Location", b"https://api.partner.example/v2"))
-    assert AddressPass()(headers, lambda: [PARTNER]) is headers
+    assert AddressPass()(headers, lambda _base: [PARTNER], b"") is headers

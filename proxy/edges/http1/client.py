@@ -193,16 +193,16 @@ class UpstreamConnection(asyncio.Protocol):
             self._fill(inbox)
 
     def _respond(self) -> Response:
-        reader, head = self._reader, self._reader.head
+        reader = self._reader
         if reader.state == DONE:
             pieces, reader.pieces = reader.pieces, []
-            body: Stream = Whole(b"".join(pieces))
+            body: Stream = Whole(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         else:
             self._inbox = Inbox(self._transport)
             self._fill(self._inbox)
             body = Arriving(self._inbox, self._owner.patience)
         until_close = reader.state == UNTIL_CLOSE and self._owner.secure
-        response = Response(reader.status, reader.reason, head.headers, body, head.length, until_close=until_close)
+        response = Response(reader.status, reader.reason, reader.headers, body, reader.length, until_close=until_close)
         response.on_close(self._release)
         return response
 
@@ -216,7 +216,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _release(self, _failure: ProxyError | None) -> None:
         """The answer is over: the connection is free if nothing is left in it, either way."""
-        self._stop_pump()
+        if self._pump is not None:
+            self._stop_pump()
         transport, reader = self._transport, self._reader
         if reader.state != DONE or not reader.keep or transport.is_closing() or transport.get_write_buffer_size():
             self.abort()

@@ -12,7 +12,8 @@ import re
 
 import httptools
 
-from proxy.rules.upstream_heads import MOST_HEAD, MOST_LINE, Head, Heads, broken, check_size, is_clean, too_large
+from proxy.model import Headers
+from proxy.rules.upstream_heads import MOST_HEAD, MOST_LINE, Heads, broken, check_size, is_clean, too_large
 
 HEAD, LENGTH, CHUNKS, UNTIL_CLOSE, DONE = range(5)  # `http1.md` §3
 _START, _FIRST_FIELD, _FIELDS = range(3)  # which line of a head comes next
@@ -21,14 +22,14 @@ _NEW, _OLD = b"HTTP/1.1 ", b"HTTP/1.0 "
 _PLAIN = re.compile(rb"HTTP/1\.[01] [2-9]\d\d[^\n]*\n[^ \t]")  # a final answer
 _OVERHEAD = 16_384  # bytes that extensions and trailers may add to a chunked body, beside these for each chunk:
 _OVERHEAD_EACH = 32
-_NO_HEAD = Head((), 0, chunked=False)
 
 
 class AnswerReader:
     """The answers on one connection, one after the other.
 
-    `state`: HEAD until a final head is here, DONE when the answer is complete. `pieces`: what came of the body; whoever
-    takes them leaves an empty list. `keep`: the connection may be used for another request once the answer is complete.
+    `state`: HEAD until a final head is here, DONE when the answer is complete. `length`, `chunked`: of its body, as in
+    `rules/upstream_heads.py`. `pieces`: what came of it; whoever takes them leaves an empty list. `keep`: the
+    connection may be used for another request once the answer is complete.
     """
 
     __slots__ = (
@@ -46,8 +47,10 @@ class AnswerReader:
         "_parser",
         "_spent",
         "_tail",
-        "head",
+        "chunked",
+        "headers",
         "keep",
+        "length",
         "pieces",
         "reason",
         "state",
@@ -64,7 +67,9 @@ class AnswerReader:
         self.state = HEAD
         self.status = 0
         self.reason = b""
-        self.head = _NO_HEAD
+        self.headers: Headers = ()
+        self.length: int | None = 0
+        self.chunked = False
         self.pieces: list[bytes] = []
         self.keep = False
         self._for_head = for_head
@@ -193,8 +198,8 @@ class AnswerReader:
 
     def _is_followed(self, data: bytes) -> bool:
         """True if CR or LF came behind the answer: the parser calls for any other byte, and is silent about these."""
-        if not self.head.chunked:
-            return self._fed - self._head_size != self.head.length
+        if not self.chunked:
+            return self._fed - self._head_size != self.length
         end = (self._tail + data[-6:])[-6:]
         return not end.endswith(b"\n") or end.replace(b"\r", b"").endswith(b"\n\n\n")
 
@@ -228,16 +233,17 @@ class AnswerReader:
             return
         if self._head_size > MOST_LINE:
             check_size(self._head_size, self.reason, fields)
-        head = self._heads.read(status, fields, for_head=self._for_head, old=self._old)
-        self.status, self.head = status, head
+        read = self._heads.read(status, fields, for_head=self._for_head, old=self._old)
+        self.status = status
+        self.headers, self.length, self.chunked = read
         self.keep = parser.should_keep_alive()
         if self._for_head or status in {204, 304}:
             self.state = DONE
             self._spent = self._for_head  # httptools cannot be told that no body follows; a test fails when it can
-        elif head.chunked:
+        elif self.chunked:
             self.state = CHUNKS
         else:
-            self.state = UNTIL_CLOSE if head.length is None else LENGTH
+            self.state = UNTIL_CLOSE if self.length is None else LENGTH
 
     def on_body(self, piece: bytes) -> None:
         self.pieces.append(piece)

@@ -7,14 +7,14 @@ is never needed; bodies with a length do not pass it at all.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import httptools
 
 from proxy.edges.http1.wire import FieldCodes, Inbox
 from proxy.errors import Refusal
 from proxy.model import Headers
-from proxy.rules.framing import framing_of
+from proxy.rules.framing import Framing, SoundHosts, framing_of
 
 if TYPE_CHECKING:
     from proxy.edges.http1.listener import Limits
@@ -23,70 +23,59 @@ EMPTY_LINES = 4  # skipped before a request line
 BETWEEN_CHUNKS = 16_384  # bytes of chunk extensions and trailers in one body
 PER_CHUNK = 32  # bytes around a chunk that are not counted: its size, two line ends
 
+_NOT_YET: bool | None = None  # the head has not ended, for the parser
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 # httptools takes `Upgrade` as the end of a message, so no body is read behind an application's own head.
 _CHUNKED_HEAD = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-class Head(NamedTuple):
-    """A request's head that may be served. `length` None: chunked; 0: no body."""
-
-    method: str
-    target: bytes
-    headers: Headers
-    length: int | None
-    expects: bool
-    current: bool  # HTTP/1.1, so that the answer may be chunked
-    keep: bool  # neither HTTP/1.0 nor `Connection: close`
+# A request's head that may be served: method, target, headers, how its body is framed, and whether the connection may
+# stay (neither HTTP/1.0 nor `Connection: close`). A plain tuple, taken apart where it arrives: a named one costs as
+# much to make as all the checks on a head without a body.
+Head = tuple[str, bytes, Headers, Framing, bool]
 
 
 class Heads:
     """Reads the request heads of all connections of a listener, one whole head at a time."""
 
-    __slots__ = ("_codes", "_complete", "_ended", "_fields", "_fresh", "_keep", "_limits", "_parser", "_target")
+    __slots__ = ("_codes", "_fields", "_fresh", "_hosts", "_keep", "_limits", "_parser", "_target")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._codes = FieldCodes()
+        self._hosts = SoundHosts()
         self._parser = httptools.HttpRequestParser(self)
-        self._fresh = True
+        self._fresh = True  # the parser is where a next message begins
         self._target = b""
         self._fields: list[tuple[bytes, bytes]] = []
-        self._keep = False
-        self._ended = False  # the head, for the parser
-        self._complete = False
+        self._keep = _NOT_YET
 
     def read(self, raw: bytes) -> Head:
         """The head in `raw`, which ends with its empty line. Raises `Refusal`."""
+        parser = self._parser
         if not self._fresh:
-            self._parser.__init__(self)  # type: ignore[misc]  # httptools' own way to start afresh
-        self._fresh = self._ended = self._complete = False
-        fields: list[tuple[bytes, bytes]] = []
-        self._fields = fields
+            parser.__init__(self)  # type: ignore[misc]  # httptools' own way to start afresh
+        self._fresh, self._keep, self._fields = False, _NOT_YET, []
         try:
-            self._parser.feed_data(raw)
-            self._fresh = self._complete and self._keep
+            parser.feed_data(raw)
+            upgrade = False
         except httptools.HttpParserUpgrade:
-            pass  # the end of a message is ours to say
+            upgrade = True  # the end of a message is ours to say
         except httptools.HttpParserError:
             raise _malformed() from None
-        if not self._ended:
+        keep = self._keep
+        if keep is None:
             raise _malformed()
-        headers = tuple(fields)
-        self._check_fields(raw, headers)
-        method = self._parser.get_method()
-        framing = framing_of(raw, method, self._target, headers, self._codes)
-        keep = self._keep and framing.current
-        return Head(
-            method.decode("ascii"), self._target, headers, framing.length, framing.expects, framing.current, keep
-        )
-
-    def _check_fields(self, raw: bytes, headers: Headers) -> None:
+        headers = tuple(self._fields)
         limits = self._limits
         if len(headers) > limits.fields:
             raise _too_large(f"more than {limits.fields} fields")
         if len(raw) > limits.field and any(len(name) + len(value) > limits.field for name, value in headers):
             raise _too_large(f"a field of more than {limits.field} bytes")
+        method = parser.get_method()
+        framing = framing_of(raw, method, self._target, headers, self._codes, self._hosts)
+        self._fresh = keep and not upgrade and framing.length == 0  # then the message ended with its head
+        return method.decode("ascii"), self._target, headers, framing, keep and framing.current
 
     def on_url(self, url: bytes) -> None:
         self._target = url
@@ -95,11 +84,7 @@ class Heads:
         self._fields.append((name, value.rstrip(b" \t")))  # httptools cuts the blanks before a value only
 
     def on_headers_complete(self) -> None:
-        self._ended = True
         self._keep = self._parser.should_keep_alive()  # right only here
-
-    def on_message_complete(self) -> None:
-        self._complete = True
 
 
 def find_head(raw: bytes, seen: int, limits: Limits) -> tuple[int, int] | None:
@@ -107,6 +92,13 @@ def find_head(raw: bytes, seen: int, limits: Limits) -> tuple[int, int] | None:
 
     `seen`: how many bytes were looked at before. Whatever the pieces in which a head arrives, the answer is the same.
     """
+    end = raw.find(b"\r\n\r\n", max(0, seen - 3), limits.head)
+    if 0 <= end < limits.line and 65 <= raw[0] <= 90:
+        return 0, end + 4  # as nearly all are: whole, and too small to be over any limit
+    return _search_head(raw, seen, limits)
+
+
+def _search_head(raw: bytes, seen: int, limits: Limits) -> tuple[int, int] | None:
     start = 0
     while start < EMPTY_LINES * 2 and raw.startswith(b"\r\n", start):
         start += 2

@@ -7,11 +7,11 @@ length or chunks a plain close shows it; without, only a reset.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from proxy.edges.http1.wire import CHUNKED, CLOSE, HIGH_WATER, LAST_CHUNK, chunk, content_length, response_head
 from proxy.errors import ClientGone, ProxyError, Refusal
-from proxy.model import Response, Stream
+from proxy.model import Response, Stream, Whole
 
 if TYPE_CHECKING:
     from proxy.edges.http1.service import Service
@@ -19,18 +19,14 @@ if TYPE_CHECKING:
 # How an answer ended: whole, with the connection open for another request or not; broken off, and a close will show
 # it; broken off so that only a reset shows it, or given up, since nobody takes it.
 OPEN, WHOLE, BROKEN, CUT = range(4)
+_NOT_AS_LONG = "a body that is not as long as its head says"
+_BODILESS = frozenset({204, 304})
 LAST = frozenset({400, 408})  # of our own answers: what follows such a request may not be one
 
 
-class Plan(NamedTuple):
-    """How one answer is sent."""
-
-    head: bytes
-    has_body: bool
-    chunked: bool
-    length: int | None  # None: chunks or a close tell
-    visible: bool  # a plain close shows that the body broke off
-    keep: bool  # the connection stays open behind it
+# How one answer is sent: its head; whether a body follows; whether in chunks; the body's length, None where chunks or a
+# close tell; whether a plain close shows that the body broke off; whether the connection stays open behind it.
+Plan = tuple[bytes, bool, bool, int | None, bool, bool]
 
 
 def plan_for(response: Response, method: str, *, current: bool, keep: bool) -> Plan:
@@ -39,7 +35,7 @@ def plan_for(response: Response, method: str, *, current: bool, keep: bool) -> P
     `method`: the request's. `current`: it was HTTP/1.1 and can read chunks. `keep`: nothing else is against it.
     """
     framing, chunked, visible, length = b"", False, True, response.length
-    has_body = method != "HEAD" and response.status not in (204, 304)
+    has_body = method != "HEAD" and response.status not in _BODILESS
     keep = keep and (response.made_here is None or response.status not in LAST)
     if not has_body:
         length = None
@@ -53,7 +49,7 @@ def plan_for(response: Response, method: str, *, current: bool, keep: bool) -> P
     if not keep:
         framing += CLOSE
     head = response_head(response.status, response.reason, response.headers, framing)
-    return Plan(head, has_body, chunked, length, visible, keep)
+    return head, has_body, chunked, length, visible, keep
 
 
 class Writer:
@@ -89,13 +85,19 @@ class Writer:
         """Sends an answer and closes it, whatever happens. Says how that went: `OPEN`, `WHOLE`, `BROKEN` or `CUT`."""
         failure: ProxyError | None = None
         try:
-            plan = plan_for(response, method, current=current, keep=keep)
+            head, has_body, chunked, length, visible, keep = plan_for(response, method, current=current, keep=keep)
+            body = response.body
             try:
-                await self._send(plan, response.body)
+                if not has_body:
+                    self.write([head])
+                elif type(body) is Whole and length is not None:  # nearly every answer: one write, nothing to wait for
+                    self._send_whole(head, body.take(), length)
+                else:
+                    await self._send([head], body, length, chunked=chunked)
             except ProxyError as error:
                 failure = error
-                return BROKEN if plan.visible and not isinstance(error, ClientGone) else CUT
-            return OPEN if plan.keep else WHOLE
+                return BROKEN if visible and not isinstance(error, ClientGone) else CUT
+            return OPEN if keep else WHOLE
         except asyncio.CancelledError:
             failure = ClientGone()
             raise
@@ -105,20 +107,22 @@ class Writer:
         finally:
             response.close(failure)
 
-    async def _send(self, plan: Plan, body: Stream) -> None:
+    def _send_whole(self, head: bytes, content: bytes, length: int) -> None:
+        if len(content) != length:
+            raise ValueError(_NOT_AS_LONG)
+        self.write([head, content])
+
+    async def _send(self, pieces: list[bytes], body: Stream, length: int | None, *, chunked: bool) -> None:
         """Sends head and body; what is ready goes out with the head in one write. Raises what the body raises."""
-        pieces = [plan.head]
-        if not plan.has_body:
-            return self.write(pieces)
         try:
-            sent = await self._pass_on(body, pieces, chunked=plan.chunked)
+            sent = await self._pass_on(body, pieces, chunked=chunked)
         except ProxyError:
             if pieces:
                 self.write(pieces)
             raise
-        if plan.length is not None and sent != plan.length:
-            raise ValueError("a body that is not as long as its head says")
-        if plan.chunked:
+        if length is not None and sent != length:
+            raise ValueError(_NOT_AS_LONG)
+        if chunked:
             pieces.append(LAST_CHUNK)
         return self.write(pieces)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from proxy.edges.http1.request_reader import Chunks, Head, find_head
-from proxy.edges.http1.response_writer import BROKEN, OPEN, WHOLE, Writer
+from proxy.edges.http1.response_writer import BROKEN, CUT, OPEN, Writer
 from proxy.edges.http1.service import Service, host_of
 from proxy.edges.http1.wire import HIGH_WATER, Inbox, reset
 from proxy.errors import ClientGone, Refusal
@@ -125,11 +125,11 @@ class ServerConnection(asyncio.Protocol):
 
     def _collect(self, data: bytes) -> None:
         seen, raw = len(self._rest), self._rest + data if self._rest else data
-        if self._state == IDLE:
-            self._state, self._since = HEAD, self._service.now()
         try:
             span = find_head(raw, seen, self._service.limits)
             if span is None:
+                if self._state == IDLE:
+                    self._state, self._since = HEAD, self._service.now()
                 self._rest = raw
                 return
             head = self._service.heads.read(raw[span[0] : span[1]])
@@ -139,18 +139,19 @@ class ServerConnection(asyncio.Protocol):
         self._begin(head, raw[span[1] :])
 
     def _begin(self, head: Head, rest: bytes) -> None:
-        self._keep, self._current, self._expecting = head.keep, head.current, head.expects
+        method, target, headers, framing, self._keep = head
+        length, self._expecting, self._current = framing
         self._rest, body = b"", None
-        if head.length == 0:
+        if length == 0:
             self._state, arrived = BUSY, self._hold
         else:
-            self._inbox = inbox = Inbox(self._transport, self._ask if head.expects else None)
-            body = Body(inbox, head.length)
-            if head.length is None:
+            self._inbox = inbox = Inbox(self._transport, self._ask if self._expecting else None)
+            body = Body(inbox, length)
+            if length is None:
                 self._state, self._chunks, arrived = CHUNKED, Chunks(inbox), self._parse
             else:
-                self._state, self._left, arrived = LENGTH, head.length, self._count
-        self._start(self._service.handler, Request(head.method, head.target, head.headers, body, self._call()))
+                self._state, self._left, arrived = LENGTH, length, self._count
+        self._start(self._service.handler, Request(method, target, headers, body, self._call()))
         if rest:
             arrived(rest)
 
@@ -220,15 +221,15 @@ class ServerConnection(asyncio.Protocol):
         task = self._task
         try:
             response = await handler(request)
-            keep, self._answered = self._may_keep(), True
-            ending = await self._writer.deliver(response, request.method, current=self._current, keep=keep)
-            if ending in {OPEN, WHOLE}:
-                self._keep = ending == OPEN
-                await self._finish()
-            elif ending == BROKEN:
+            keep, self._answered, writer = self._may_keep(), True, self._writer
+            ending = await writer.deliver(response, request.method, current=self._current, keep=keep)
+            self._keep = ending == OPEN
+            if ending == BROKEN:
                 self._close()
+            elif ending == CUT or (self._keep and writer.writable is not None and not await writer.drained()):
+                self._cut_off()  # one who pipelines and reads nothing fills no memory
             else:
-                self._cut_off()
+                self._finish()
         except Exception as error:  # noqa: BLE001 - handlers answer every error, bodies break with ours: this is a bug
             self._service.bug("http1", error)
             self._cut_off()
@@ -246,9 +247,7 @@ class ServerConnection(asyncio.Protocol):
             return self._left <= READ_AWAY and not self._expecting
         return self._state == BUSY
 
-    async def _finish(self) -> None:
-        if self._keep and not await self._writer.drained():  # one who pipelines and reads nothing fills no memory
-            return self._cut_off()
+    def _finish(self) -> None:
         self._task = self._inbox = self._chunks = None
         if self._transport.is_closing():
             return None

@@ -24,6 +24,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 _MEMO = 1_024  # names remembered; a peer that invents more pays for each with a call
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_colon = b": ".join
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -140,14 +141,12 @@ def request_head(method: str, target: bytes, headers: Headers, framing: bytes = 
 
     Everything in `headers` was read by the strict parser or passed `has_controls()`; they hold no framing field.
     """
-    start = b"%b %b HTTP/1.1\r\n" % (method.encode("ascii"), target)
-    return b"".join((start, _lines(headers), framing, b"\r\n"))
+    return _head(b"%b %b HTTP/1.1" % (method.encode("ascii"), target), headers, framing)
 
 
 def response_head(status: int, reason: bytes, headers: Headers, framing: bytes = b"") -> bytes:
     """An answer's head as it goes out, always as HTTP/1.1. `framing`: whole lines, `CLOSE` among them."""
-    start = b"HTTP/1.1 %03d %b\r\n" % (status, reason)
-    return b"".join((start, _lines(headers), framing, b"\r\n"))
+    return _head(b"HTTP/1.1 %03d %b" % (status, reason), headers, framing)
 
 
 def chunk(piece: bytes) -> bytes:
@@ -164,5 +163,6 @@ def reset(transport: asyncio.Transport) -> None:
     transport.abort()
 
 
-def _lines(headers: Headers) -> bytes:
-    return b"\r\n".join([b": ".join(field) for field in headers] + [b""])
+def _head(start: bytes, headers: Headers, framing: bytes) -> bytes:
+    # `map` with a bound method runs without a frame of Python for each field: half the time of a comprehension
+    return b"\r\n".join((start, *map(_colon, headers), framing + b"\r\n"))
