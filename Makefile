@@ -4,10 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= config.yaml
 
-.PHONY: install install-dev run test lint bench lock image
+.PHONY: install install-dev install-clients run test test-clients lint bench lock image
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
+install-clients: $(VENV)/.installed-clients
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -21,6 +22,12 @@ $(VENV)/.installed-dev: requirements-dev.lock pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@ $(VENV)/.installed
 
+# Other people's client libraries and servers, for the tests alone. Some of them come as source only.
+$(VENV)/.installed-clients: requirements-clients.lock tests/clients/node/package-lock.json | $(VENV)/.installed-dev
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-clients.lock
+	command -v npm >/dev/null && npm ci --prefix tests/clients/node --no-audit --no-fund --silent || echo "no npm: the Node libraries are skipped"
+	touch $@
+
 run: install
 	$(BIN)/python -m proxy run -c $(CONFIG)
 
@@ -32,6 +39,12 @@ lint: install-dev
 
 test: lint
 	$(BIN)/python -m pytest
+	$(MAKE) test-clients
+
+# They leave sockets open at their end, which is not ours to judge.
+test-clients: install-clients
+	$(BIN)/python -m pytest tests/clients -W ignore::ResourceWarning -W ignore::DeprecationWarning \
+	    -W ignore::pytest.PytestUnraisableExceptionWarning
 
 # The peer that the figures are ratios to comes from the package index; HAProxy and nginx are used too where they are installed.
 bench: install-dev
@@ -44,6 +57,8 @@ lock:
 	    pyproject.toml -o requirements.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	    --group dev --group clients pyproject.toml -c requirements.lock -o requirements-dev.lock
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	    --group servers -c requirements-dev.lock -o requirements-clients.lock
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header \
 	    --group bench -o requirements-bench.lock
 

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from proxy import integrations
@@ -27,6 +28,8 @@ from proxy.pipeline import Handler, Stage, onion
 from proxy.rules.callers import Callers, Hosts, Token
 from proxy.rules.credentials import Credential, InjectSettings
 from proxy.rules.egress import EgressSettings
+from proxy.rules.fallback import Answers
+from proxy.rules.faults import Faults
 from proxy.rules.safe_operations import safe_operations
 from proxy.rules.scope import Scope, fence, first_match
 from proxy.stages.admission import AdmissionStage
@@ -37,6 +40,9 @@ from proxy.stages.capture import CaptureStage
 from proxy.stages.concurrency import ConcurrencyStage
 from proxy.stages.cooldown import CooldownStage
 from proxy.stages.deadline import DeadlineStage
+from proxy.stages.fallback import FallbackStage
+from proxy.stages.faults import FaultsStage
+from proxy.stages.form_fields import FormFieldsStage
 from proxy.stages.judge import JudgeStage
 from proxy.stages.observe import ObserveStage
 from proxy.stages.rate_limit import RateLimitStage
@@ -47,6 +53,9 @@ from proxy.upstream import Registry, Snapshot, TimeoutSettings, TlsSettings, Ups
 from proxy.webhooks.forward import Forward
 from proxy.webhooks.intake import Intake
 from proxy.webhooks.receive import Receiver, Surroundings
+
+if TYPE_CHECKING:
+    from proxy.rules.classify import Classifier
 
 ANYWHERE = EgressSettings(allow=("0.0.0.0/0", "::/0"))  # the operator's own application; metadata services stay denied
 
@@ -65,6 +74,8 @@ class Parts:
     resolver: Resolver
     intake: Intake
     store: DebugStore | None = None
+    answers: Answers = field(default_factory=Answers)
+    faults: dict[str, Faults] = field(default_factory=dict)  # by upstream, asked for while it runs
     registry: Registry = field(default_factory=Registry)
     transports: dict[tuple[object, ...], Transport] = field(default_factory=dict)
     building: dict[tuple[object, ...], Transport] = field(default_factory=dict)  # those of the snapshot being made
@@ -110,6 +121,9 @@ def stages_for(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -
         stages.append(SampleStage(settings.debug.sample, parts.dice))
     # sees the final answer and the whole time, whatever happens inside
     stages.append(ObserveStage(name, clock=clock, events=events, id_headers=settings.request_id))
+    if settings.fallback:  # knows what all others came to
+        place = f"{name} {settings.url}"
+        stages.append(FallbackStage(place, settings.fallback, parts.answers, clock=clock))
     # what is refused must not use up anything
     stages.append(AdmissionStage(scope_of(settings), settings.body))
     # bounds all waits and attempts together
@@ -139,14 +153,52 @@ def stages_for(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -
             events=events,
         )
     )
+    fields = [field.removeprefix("form:") for field in settings.strip if field.startswith("form:")]
+    if fields:  # credentials that an SDK puts into its forms
+        stages.append(
+            FormFieldsStage(fields, idle=timeout.idle, whole=settings.body.replay, clock=clock, alarms=parts.alarms)
+        )
     if store:  # each attempt on its own, before secrets are added
-        stages.append(CaptureStage(name, settings.debug, store, clock=clock))
+        stages.append(CaptureStage(name, settings.debug, store, clock=clock, hosts=hosts_of(settings)))
     # fresh credentials on every attempt
     stages.append(authenticate_of(settings, parts))
     # reads the answer once; all others read only its verdict
-    injects = bool(credential_of(settings))
-    stages.append(JudgeStage(name, settings.retry.statuses, injects=injects, clock=clock, events=events))
+    stages.append(
+        JudgeStage(
+            name,
+            settings.retry.statuses,
+            injects=bool(credential_of(settings)),
+            clock=clock,
+            events=events,
+            secrets=settings.secret_names,
+            classifier=classifier_of(settings),
+            idle=timeout.idle,
+        )
+    )
+    faults = faults_of(settings, parts)
+    if faults:  # where the transport would be, so that all others take them for real
+        stages.append(FaultsStage(faults, clock=clock, dice=parts.dice))
     return stages
+
+
+def faults_of(settings: UpstreamSettings, parts: Parts) -> Faults:
+    """Those that were asked for while it runs, else the configuration's."""
+    return parts.faults.get(settings.name) or Faults(settings.faults or ())
+
+
+def hosts_of(settings: UpstreamSettings) -> dict[str | None, bytes]:
+    """What calls name in `Host`, by further host of the provider; nothing in `mode: mock`, where they go nowhere."""
+    urls = {None: settings.url} | {name: origin.url for name, origin in settings.origins.items()}
+    return {} if settings.mode == "mock" else {name: urlsplit(url).netloc.encode() for name, url in urls.items()}
+
+
+def classifier_of(settings: UpstreamSettings) -> Classifier | None:
+    """The integration's rules on what answers mean."""
+    if not settings.classify:
+        return None
+    from proxy.rules.classify import Classifier  # noqa: PLC0415 - what reads XML is not loaded where nobody needs it
+
+    return Classifier(settings.classify)
 
 
 def authenticate_of(settings: UpstreamSettings, parts: Parts) -> AuthenticateStage:

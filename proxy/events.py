@@ -49,8 +49,8 @@ class Events:
     def secret_failed(self, secret: str, reason: str) -> None:
         """A secret could not be read; `reason` is a word of ours (`missing`, `empty`, `unreadable`…), never a value."""
 
-    def credential_refused(self, upstream: str) -> None:
-        """The provider refused the credential that was injected."""
+    def credential_refused(self, upstream: str, secrets: Sequence[str]) -> None:
+        """The provider refused the credential that was injected, which is made of `secrets`."""
 
     def webhook_ended(self, webhook: str, outcome: str, secret: str | None, detail: str) -> None:
         """A webhook request was answered. `outcome`: the list of `webhooks.md` §2.2; `detail`: the exact reason."""

@@ -174,8 +174,12 @@ class Verdict:
 FINE = Verdict(outcome="ok", evidence=Evidence.SUCCESS)
 
 
-def _unwatched() -> None:
+def _unwatched(limit: float | None = None, /) -> None:
     pass
+
+
+class Progress(Protocol):
+    def __call__(self, limit: float | None = None, /) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -205,8 +209,10 @@ class Call:
     told_to_wait: bool = False  # an answer asked this call to wait, which it has sat out by the time it is repeated
     provider_id: str | None = None  # the provider's own id of the last answer
     unanswered: str | None = None  # the code of an attempt that was sent and never answered: it may have been done
+    fault: bool = False  # the last attempt met a fault that was asked for
     sampled: bool = False  # the debug log keeps this call
-    progress: Callable[[], None] = _unwatched  # the transport says: the request's head was sent, or its body moved
+    # the transport says: the request's head was sent, or its body moved; with seconds: so long is the next silence
+    progress: Progress = _unwatched
     notes: dict[bytes, bytes] = field(default_factory=dict)
     decisions: list[tuple[float, str, str]] | None = (
         None  # (monotonic, stage, text) for the debug log; None: not wanted
@@ -263,6 +269,10 @@ class Request:
             origin=self.origin,
             fresh=self.fresh,
         )
+
+    def with_body(self, body: Body) -> Request:
+        """The same request with another body."""
+        return Request(self.method, self.target, self.headers, body, self.call, origin=self.origin, fresh=self.fresh)
 
     def on_fresh_connection(self) -> Request:
         """The same request, not to be sent on a pooled connection."""

@@ -9,7 +9,7 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from proxy.events import Events, Fanout
 from proxy.gateway import Gateway
 from proxy.model import Call
 from proxy.pipeline import Handler
+from proxy.rules.faults import Faults, FaultSettings
 from proxy.rules.redaction import Redactor
 from proxy.rules.request_id import Ids
 from proxy.timing import Alarms, Clock, Waits
@@ -147,6 +148,26 @@ class Program:
         self.events.reloaded(ok=True)
         return []
 
+    def set_faults(self, upstream: str, faults: Sequence[FaultSettings], seconds: float) -> None:
+        """For so many seconds in place of the configuration's; none: those are in force again."""
+        self.parts.faults.pop(upstream, None)
+        if faults:
+            self.parts.faults[upstream] = Faults(faults, self.parts.clock.now() + seconds)
+            listed = ", ".join(map(str, faults))
+            self.events.warned(f"upstreams.{upstream} makes faults on purpose for {seconds:g} s: {listed}")
+        self._rebuild(upstream)
+
+    def faults(self, upstream: str) -> Faults:
+        """Those in force."""
+        return app.faults_of(self.settings.upstreams[upstream], self.parts)
+
+    def _rebuild(self, upstream: str) -> None:
+        """One upstream anew, beside the others as they are."""
+        if upstream in self.settings.upstreams:
+            made = app.upstream(self.settings.upstreams[upstream], self.parts)
+            upstreams = {**self.snapshot.upstreams, upstream.encode(): made}
+            self.gateway.snapshot = replace(self.snapshot, upstreams=upstreams)
+
     def _use(self, settings: Settings) -> None:
         """Builds all anew beside what serves, and swaps."""
         parts = self.parts
@@ -211,6 +232,8 @@ class Program:
         now = self.parts.clock.now()
         for transport in self.parts.transports.values():
             transport.sweep(now)
+        for name in [name for name, faults in self.parts.faults.items() if faults.until <= now]:
+            self.set_faults(name, (), 0)
         self.parts.secrets.poll()
         if self.parts.secrets.version != self._secrets_seen:
             self._secrets_seen = self.parts.secrets.version

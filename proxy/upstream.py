@@ -19,6 +19,8 @@ from proxy.rules.concurrency import ConcurrencySettings, Gate
 from proxy.rules.cooldown import Cooldown, CooldownSettings
 from proxy.rules.credentials import AuthSettings, Credential, InjectSettings, PathParam
 from proxy.rules.egress import EgressSettings
+from proxy.rules.fallback import FallbackSettings
+from proxy.rules.faults import FaultSettings
 from proxy.rules.headers import Address
 from proxy.rules.rate_limit import Gcra, RateLimitSettings
 from proxy.rules.redaction import DebugSettings
@@ -84,6 +86,8 @@ class UpstreamSettings:
     debug: DebugSettings = DebugSettings()
     tls: TlsSettings = TlsSettings()
     egress: EgressSettings = EgressSettings()
+    faults: tuple[FaultSettings, ...] | None = None
+    fallback: FallbackSettings | None = None
     # what only presets bring
     origins: Mapping[str, Origin] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)  # set when the application did not send them

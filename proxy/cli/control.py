@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from proxy.config.addresses import address
@@ -33,9 +34,19 @@ def is_healthy(path: Path) -> bool:
 
 def set_breaker(path: Path, upstream: str, state: str) -> int:
     """Holds the breaker `open` or `closed`, or lets it go (`auto`). Returns an exit code."""
+    return _changed(path, upstream, "breaker", {"state": state}, f"the breaker is {state}")
+
+
+def set_faults(path: Path, upstream: str, fault: Mapping[str, object], length: str) -> int:
+    """Strikes calls with `fault` for so long, or with none from now on where it is empty. Returns an exit code."""
+    content = {"faults": [fault] if fault else [], "for": length}
+    return _changed(path, upstream, "faults", content, f"faults for {length}" if fault else "no faults asked for")
+
+
+def _changed(path: Path, upstream: str, what: str, content: object, done: str) -> int:
     try:
         settings = load(path, os.environ)
-        status, body = _ask(settings, "POST", f"/api/upstreams/{upstream}/breaker", {"state": state})
+        status, body = _ask(settings, "POST", f"/api/upstreams/{upstream}/{what}", content)
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return WRONG
@@ -43,7 +54,7 @@ def set_breaker(path: Path, upstream: str, state: str) -> int:
         print(error, file=sys.stderr)
         return FAILED
     if status < 300:
-        print(f"{upstream}: the breaker is {state}")
+        print(f"{upstream}: {done}")
         return DONE
     print(f"{upstream}: {_reason(body) or status}", file=sys.stderr)
     return FAILED
@@ -100,4 +111,6 @@ def _reason(body: bytes) -> str | None:
         document = json.loads(body)
     except ValueError:
         return None
-    return document.get("detail") if isinstance(document, dict) else None
+    if not isinstance(document, dict):
+        return None
+    return "\n".join([str(document.get("detail")), *document.get("complaints", ())])

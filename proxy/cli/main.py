@@ -131,6 +131,38 @@ def breaker(
     raise typer.Exit(set_breaker(_path(config), upstream, state.value))
 
 
+@app.command(epilog="Example: outrigger fault stripe --match 'POST /v1/*' --status 503 --percent 20% --for 1m")
+def fault(  # noqa: PLR0913 - an option each
+    upstream: Annotated[str, typer.Argument()],
+    *,
+    match: Annotated[str, typer.Option(help="METHOD|* /path; * is one segment, a final ** any rest")] = "* /**",
+    percent: Annotated[str, typer.Option(help="share of the attempts that match")] = "100%",
+    delay: Annotated[str | None, typer.Option(help="wait as long before all else, as 2s")] = None,
+    status: Annotated[int | None, typer.Option(help="answer with it in the upstream's place")] = None,
+    header: Annotated[list[str] | None, typer.Option("-H", "--header", help="of that answer: 'Name: value'")] = None,
+    length: Annotated[str, typer.Option("--for", help="then all is well again")] = "5m",
+    config: Config = None,
+    reset: Annotated[bool, typer.Option("--reset", help="end the connection before the head")] = False,
+    off: Annotated[bool, typer.Option("--off", help="end what was asked for")] = False,
+) -> None:
+    """Strike an upstream's calls with a fault, for a while."""
+    from proxy.cli.control import set_faults
+
+    what = {"delay": delay, "status": status, "reset": reset or None}
+    asked: dict[str, object] = {name: value for name, value in what.items() if value is not None}
+    if off == bool(asked):
+        raise typer.BadParameter("one of --delay, --status, --reset, or --off alone")
+    if header:
+        asked["headers"] = dict(_header(line) for line in header)
+    wanted = {"match": match, "percent": percent, **asked} if asked else {}
+    raise typer.Exit(set_faults(_path(config), upstream, wanted, length))
+
+
+def _header(line: str) -> tuple[str, str]:
+    name, _, value = line.partition(":")
+    return name.strip(), value.strip()
+
+
 @app.command(hidden=True)
 def health(config: Config = None) -> None:
     """Ask the running program's /healthz; for the image's health check."""

@@ -21,6 +21,7 @@ NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 MAX_VALUE = 64 << 10  # bytes; a larger file is no secret
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----")
 _SOURCE = "a source: {env: VARIABLE} or {file: path}"
 _LATER = ("encrypted", "command")
 
@@ -74,13 +75,27 @@ def _usable(raw: bytes) -> bytes:
     value = raw[: -len(b"\r\n")] if raw.endswith(b"\r\n") else raw.removesuffix(b"\n")
     if not value:
         raise Unreadable("empty")
-    if _CONTROL.search(value):
+    if _CONTROL.search(value) and not _is_armour(value):
         raise Unreadable("control byte")
     try:
         value.decode()
     except UnicodeDecodeError:
         raise Unreadable("not UTF-8") from None
     return value
+
+
+def _is_armour(value: bytes) -> bool:
+    """True for keys and certificates in PEM (RFC 7468) and nothing else; line ends are part of that form."""
+    label = None
+    for line in value.replace(b"\r\n", b"\n").split(b"\n"):
+        begin = _BEGIN.fullmatch(line)
+        if _CONTROL.search(line) or (label is None and line and begin is None):
+            return False
+        if label is None:
+            label = begin and begin[1]
+        elif line == b"-----END %b-----" % label:
+            label = None
+    return label is None and bool(_BEGIN.match(value))
 
 
 def sources(section: Node | None, filling: Filling) -> dict[str, SecretSource]:

@@ -87,6 +87,8 @@ def _upstream(settings: UpstreamSettings) -> Iterator[str]:
         yield "is live and debug.raw is on"
     if settings.mode == "live" and settings.scope is None:
         yield "is live and has no scope"
+    if settings.faults:
+        yield f"makes faults on purpose: {', '.join(map(str, settings.faults))}"
 
 
 def _egress(settings: UpstreamSettings) -> Iterator[str]:

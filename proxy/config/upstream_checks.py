@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from proxy.config.layers import filled_by
 from proxy.config.manifest import Manifest
 from proxy.config.tree import Node, deep, nearest
 from proxy.rules.credentials import ApiKeyAuth, BasicAuth, BearerAuth, Template
+from proxy.rules.faults import FaultSettings
 from proxy.rules.headers import fold
 from proxy.rules.scope import ENTRY
 from proxy.upstream import UpstreamSettings
@@ -46,6 +47,8 @@ class Checks:
             "errors": self._errors,
             "tls": self._tls,
             "egress": self._egress,
+            "faults": self._faults,
+            "fallback": self._fallback,
         }
         for key, check in checks.items():
             if key not in wrong and not (key == "url" and "sandbox_url" in wrong):
@@ -182,6 +185,50 @@ class Checks:
             except ValueError:
                 node = _listed(deep(self._tree, "egress", "allow"))[place]
                 self._complaints.add(node, "a CIDR block such as 10.0.0.0/8, no bits set beyond its prefix")
+
+    def _faults(self, settings: UpstreamSettings) -> None:
+        nodes = _listed(deep(self._tree, "faults"))
+        for fault, node in zip(settings.faults or (), nodes, strict=True):
+            for allowed, given in fault_problems(fault):
+                self._complaints.add(node, allowed, given=given)
+
+    def _fallback(self, settings: UpstreamSettings) -> None:
+        fallback = settings.fallback
+        if fallback is None:
+            return
+        if fallback.status is None and fallback.stale is None:
+            self._say("fallback", "a status, or stale", given="neither")
+        if fallback.status is not None and not 200 <= fallback.status <= 599:
+            self._say("fallback.status", "a status from 200 to 599")
+        if fallback.status is None and (fallback.body is not None or fallback.headers):
+            self._say("fallback", "headers and body only with a status", given="no status")
+        for allowed, given in field_problems(fallback.headers):
+            self._say("fallback.headers", allowed, given=given)
+
+
+def fault_problems(fault: FaultSettings) -> Iterator[tuple[str, str]]:
+    """(allowed, given) for each thing that is wrong with a fault whose types are right."""
+    if not _is_entry(fault.match):
+        yield "a match such as POST /v1/*; * is one segment, ** only at the end", "another match"
+    if fault.delay is None and fault.status is None and not fault.reset:
+        yield "delay, status or reset: true", "none of them"
+    if fault.status is not None and fault.reset:
+        yield "status or reset", "both"
+    if fault.status is not None and not 200 <= fault.status <= 599:
+        yield "a status from 200 to 599", "another number"
+    if fault.headers and fault.status is None:
+        yield "headers only with a status", "headers without one"
+    yield from field_problems(fault.headers)
+
+
+def field_problems(fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """(allowed, given) for header fields that cannot go into an answer."""
+    for name, value in fields.items():
+        folded = fold(name.encode()).decode()
+        if not TOKEN.fullmatch(name) or folded in _NOT_OURS or folded.startswith("outrigger-"):
+            yield _FREE, "a name that cannot be set"
+        elif _CONTROL.search(value):
+            yield "one line without control characters", "text with one"
 
 
 def _listed(node: Node | None) -> list[Node]:

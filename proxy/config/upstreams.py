@@ -23,12 +23,9 @@ from proxy.upstream import UpstreamSettings
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _BROUGHT = ("origins", "headers", "strip", "path_params", "request_id", "safe", "native", "classify")
 _NO_KEYS = frozenset({"name", "used", *_BROUGHT})
-_TREE = Field(Node | None, required=False)
 FIELDS: Shape = {
     **{name: field for name, field in shape(UpstreamSettings).items() if name not in _NO_KEYS},
     "sandbox_url": Field(str | None, required=False),
-    "faults": _TREE,
-    "fallback": _TREE,
 }
 DEFAULTS: Shape = {name: field for name, field in FIELDS.items() if name not in {"url", "integration", "listen"}}
 _AUTH_LATER = frozenset({"oauth2", "aws_sigv4", "ws_security", "hmac"})
@@ -137,11 +134,6 @@ def _in_mode(settings: UpstreamSettings, manifest: Manifest | None, sandbox_url:
 
 def _less_later(tree: Node, filling: Filling) -> Node:
     """The tree less what a later version will take, which is complained about."""
-    for key in ("faults", "fallback"):
-        found = entries(tree).get(key)
-        if found is not None and not found.empty and found.content not in ({}, [], "none", "off", "false"):
-            filling.complaints.not_yet(found, "none", given=key)
-        tree = without(tree, key)
     kind = deep(tree, "auth", "type")
     if kind is not None and text(kind) in _AUTH_LATER:
         filling.complaints.not_yet(kind, "bearer, basic, api_key")

@@ -166,6 +166,17 @@ class AdminApi:
             raise No(409, "breaker_off", "The breaker of this upstream is switched off.")
         return shown(self._program.upstream(name) or {})
 
+    async def faults(self, ask: Ask, name: str) -> Answer:
+        wanted = await _json(ask)
+        if not {"faults"} <= set(wanted) <= {"faults", "for"}:
+            raise No(400, "bad_request", 'The body is {"faults": […], "for": "5m"}; an empty list ends them.')
+        if self._program.upstream(name) is None:
+            raise No(404, "unknown_upstream", "There is no upstream of that name.")
+        complaints = self._program.set_faults(name, wanted["faults"], wanted.get("for", "5m"))
+        if complaints:
+            raise No(422, "bad_configuration", "These faults are refused.", complaints=complaints)
+        return shown(self._program.upstream(name) or {})
+
     async def reload(self, ask: Ask, _: str) -> Answer:
         await _json(ask)
         complaints = self._program.reload()
@@ -200,7 +211,7 @@ ROWS = (
     _row_of("GET", rb"/api/upstreams", AdminApi.upstreams),
     _row_of("GET", rb"/api/upstreams/" + _NAME, AdminApi.upstream),
     _row_of("POST", rb"/api/upstreams/" + _NAME + rb"/breaker", AdminApi.breaker),
-    _row_of("POST", rb"/api/upstreams/" + _NAME + rb"/faults", AdminApi.later),
+    _row_of("POST", rb"/api/upstreams/" + _NAME + rb"/faults", AdminApi.faults),
     _row_of("GET", rb"/api/requests", AdminApi.requests),
     _row_of("GET", rb"/api/requests/([A-Za-z0-9._-]{1,128})", AdminApi.request),
     _row_of("GET", rb"/api/webhooks/(?:events(?:/[^/]+)?|refused)", AdminApi.later),

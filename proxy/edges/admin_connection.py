@@ -90,7 +90,8 @@ class Connection(web.RequestHandler):
 
     def _piece_received(self, data: bytes) -> None:
         requests = self._request_count
-        self.seen = (self.seen + data)[-SEEN:]
+        ends = data if len(data) <= 2 * HEAD else data[:HEAD] + data[-HEAD:]  # between them is nothing but body
+        self.seen = (self.seen + ends)[-SEEN:]
         if self.between and self._timer is None:
             self._timer = self._own_loop.call_later(HEAD_TIME, self._give_up, 408, "request_timeout")
         self._head += len(data)
@@ -109,9 +110,10 @@ class Connection(web.RequestHandler):
         self._body = body
         self._break_body()
 
-    def end(self) -> None:
-        """What comes now is a head."""
-        self.between = True
+    def end(self, *, last: bool) -> None:
+        """What comes now is a head, unless the connection ends behind the answer: then it is not looked at."""
+        self.between = not last
+        self._head = 0
         self._body = None
 
     def handle_error(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import replace
 from functools import partial
 
 from aiohttp import http_parser, web
@@ -104,10 +105,13 @@ class _Server(web.Server):
         connection = request.protocol
         assert isinstance(connection, Connection)  # noqa: S101 - made by __call__
         connection.begin(request.content)
+        last = True
         try:
-            return response_of(await self._answered(request, connection))
+            answer = await self._answered(request, connection)
+            last = answer.last or not await self._read_away(request)
+            return response_of(replace(answer, last=last))
         finally:
-            connection.end()
+            connection.end(last=last)
 
     async def _answered(self, request: web.BaseRequest, connection: Connection) -> Answer:
         target = request.raw_path.encode("utf-8", "surrogateescape")
@@ -135,6 +139,19 @@ class _Server(web.Server):
                 read=read,
             )
         )
+
+    async def _read_away(self, request: web.BaseRequest) -> bool:
+        """True once nothing of this request is left to come: the library cuts off a client that still sends."""
+        left = BODY
+        try:
+            with self._alarms.at(self._now() + GRACE):
+                while not request.content.at_eof():
+                    if left < 0 or "Expect" in request.headers:  # it waits for our word
+                        return False
+                    left -= len(await request.content.readany())
+        except (TimeoutError, web.RequestPayloadError):
+            return False
+        return True
 
     async def _read(self, request: web.BaseRequest, length: int | None, *, expects: bool) -> bytes:
         if (length or 0) > BODY:

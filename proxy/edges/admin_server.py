@@ -61,6 +61,9 @@ class Program(Protocol):
     def set_breaker(self, name: str, state: str) -> bool:
         """`open` and `closed` hold until `auto`. False: no such upstream, or its breaker is switched off."""
 
+    def set_faults(self, name: str, faults: object, length: object) -> list[str]:
+        """Faults for a while, as JSON has them; an empty list ends them. What is wrong with them, empty: in force."""
+
     def reload(self) -> list[str]:
         """Reads the configuration anew. What is wrong with it; empty: it is in force."""
 

@@ -6,8 +6,9 @@ exception, because those quote their input.
 
 from __future__ import annotations
 
+import math
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from proxy.config.schema import LogSettings
@@ -20,6 +21,7 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 LONGEST = 1_000  # characters of one value
 FRAMES = 20  # of a trace
 QUIET = 10.0  # seconds between two lines about what comes in floods
+MINUTE = 60.0  # seconds between two lines about a credential that is refused again and again
 _ROOT = Path(__file__).parent.parent.parent
 _FINE_WEBHOOKS = frozenset({"accepted", "duplicate", "handshake"})
 
@@ -37,6 +39,7 @@ class Logs(Events):
         self._failing: dict[str, str] = {}  # secret -> why it cannot be read
         self._read: set[str] = set()  # secrets that had a value
         self._flood_told = -QUIET
+        self._refusals_told: dict[str, float] = {}  # by upstream, as many as are configured
         self.adopt(settings)
 
     def adopt(self, settings: LogSettings) -> None:
@@ -101,8 +104,11 @@ class Logs(Events):
             self._failing[secret] = reason
             self.say("error", "secret_failed", {"secret": secret, "reason": reason})
 
-    def credential_refused(self, upstream: str) -> None:
-        self.say("warning", "credential_refused", {"upstream": upstream})
+    def credential_refused(self, upstream: str, secrets: Sequence[str]) -> None:
+        now = self._wall()
+        if now - self._refusals_told.get(upstream, -math.inf) >= MINUTE:
+            self._refusals_told[upstream] = now
+            self.say("warning", "credential_refused", {"upstream": upstream, "secrets": ", ".join(secrets) or None})
 
     def webhook_ended(self, webhook: str, outcome: str, secret: str | None, detail: str) -> None:
         fine = outcome in _FINE_WEBHOOKS

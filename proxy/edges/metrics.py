@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from proxy.events import Events
@@ -39,7 +39,7 @@ RETRY_STOPPED = Family("retry_stopped", "Failed attempts that were not repeated.
 RETRY_WAIT = Family("retry_wait_seconds", "Seconds waited before repeats; told by the provider.", ("upstream", "told"))
 TRANSITIONS = Family("breaker_transitions", "Changes of the breaker's state.", ("upstream", "to"))
 UNREADABLE = Family("retry_wait_unreadable", "Headers that say how long to wait, and nobody can read.", ("upstream",))
-SECRET_ERRORS = Family("secret_errors", "Readings of a secret that gave no usable value.", ("secret",))
+SECRET_ERRORS = Family("secret_errors", "Readings without a usable value, and refusals by the provider.", ("secret",))
 DROPPED = Family("debug_dropped", "Calls that the debug log could not keep.", ("upstream",))
 WEBHOOK_EVENTS = Family("webhook_events", "Webhook requests.", ("webhook", "outcome"))
 KEY_MATCHES = Family(
@@ -162,6 +162,10 @@ class Metrics(Events):
 
     def secret_failed(self, secret: str, reason: str) -> None:  # noqa: ARG002 - the log tells why
         self._counts[SECRET_ERRORS][(secret,)] += 1
+
+    def credential_refused(self, upstream: str, secrets: Sequence[str]) -> None:  # noqa: ARG002 - the log tells whose
+        for secret in secrets:
+            self._counts[SECRET_ERRORS][(secret,)] += 1
 
     def webhook_ended(self, webhook: str, outcome: str, secret: str | None, detail: str) -> None:  # noqa: ARG002 - logged
         self._counts[WEBHOOK_EVENTS][webhook, outcome] += 1

@@ -6,18 +6,22 @@ of a secret is ever within reach here, but for the token that a request is compa
 
 from __future__ import annotations
 
+import math
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
 from proxy.config.addresses import address
+from proxy.config.complaints import ConfigurationError
 from proxy.config.display import rows
+from proxy.config.faults import asked_for
 from proxy.config.schema import Settings
 from proxy.edges.debug_store import DebugStore
 from proxy.edges.metrics import Gauge, Metrics
 from proxy.edges.secret_sources import Secrets
 from proxy.events import Events
 from proxy.rules.callers import Hosts
+from proxy.rules.faults import Faults, FaultSettings
 from proxy.timing import Clock
 from proxy.upstream import Snapshot, Upstream
 
@@ -38,6 +42,12 @@ class Served(Protocol):
 
     def reload(self) -> list[str]:
         """What is wrong with the configuration; empty: it is in force."""
+
+    def set_faults(self, upstream: str, faults: Sequence[FaultSettings], seconds: float) -> None:
+        """For so many seconds in place of the configuration's; none: those are in force again."""
+
+    def faults(self, upstream: str) -> Faults:
+        """Those in force."""
 
 
 class Overview:
@@ -110,6 +120,15 @@ class Overview:
             self._events.breaker_moved(name, breaker.state, by_hand=True)
         return True
 
+    def set_faults(self, name: str, faults: object, length: object) -> list[str]:
+        """Faults for a while, as JSON has them; an empty list ends them. What is wrong with them, empty: in force."""
+        try:
+            found, seconds = asked_for(faults, length)
+        except ConfigurationError as error:
+            return [str(complaint) for complaint in error.complaints]
+        self._served.set_faults(name, found, seconds)
+        return []
+
     def gauges(self) -> Iterator[Gauge]:
         """What is true now, one row a value."""
         now, wall = self._clock.now(), self._clock.wall()
@@ -144,8 +163,18 @@ class Overview:
                 "queued": self._waiting[upstream.name],
                 "retry_budget": state.budget.left(now),
             },
+            "faults": _faults(self._served.faults(upstream.name), now),
             "unsafe": [line for line in settings.unsafe if line.startswith(prefix)],
         }
+
+
+def _faults(faults: Faults, now: float) -> dict[str, object]:
+    left = faults.until - now
+    over = left <= 0
+    return {
+        "in_force": [] if over else [str(fault) for fault in faults.settings],
+        "seconds_left": None if over or left == math.inf else left,
+    }
 
 
 def _breaker(upstream: Upstream, now: float) -> dict[str, object]:

@@ -74,11 +74,10 @@ def made_here(
     else:
         status, content_type = code.status, b"application/problem+json"
         body = _problem(error.code, detail, call, after)
-    token = error.token if isinstance(error, UpstreamFailure) and error.token else code.token
     headers = [
         (b"Content-Type", content_type),
         (b"Outrigger-Error", error.code.encode()),
-        (b"Proxy-Status", b'outrigger; error=%b; details="%b"' % (token.encode(), _quoted(detail))),
+        (b"Proxy-Status", proxy_status(error)),
     ]
     if after is not None and settings.retry_after:
         headers.append((b"Retry-After", b"%d" % after))
@@ -89,6 +88,13 @@ def made_here(
     return Response(status, _REASONS.get(status, b""), tuple(headers), Whole(body), len(body), made_here=error.code)
 
 
+def proxy_status(error: ProxyError) -> bytes:
+    """The value of `Proxy-Status` (RFC 9209) that says why no upstream answered."""
+    code = CODES[error.code]
+    token = error.token if isinstance(error, UpstreamFailure) and error.token else code.token
+    return b'outrigger; error=%b; details="%b"' % (token.encode(), _quoted(error.detail or code.title + "."))
+
+
 def signed(response: Response, call: Call) -> Headers:
     """The answer's headers with what the proxy says about the call (contract §4)."""
     headers = response.headers
@@ -97,6 +103,8 @@ def signed(response: Response, call: Call) -> Headers:
     added = [(b"Outrigger-Request-Id", call.id.encode())]
     if call.attempts:
         added.append((b"Outrigger-Attempts", b"%d" % call.attempts))
+    if call.fault:
+        added.append((b"Outrigger-Fault", b"true"))
     if call.stopped is not None:
         added.append((b"Outrigger-Retry-Stopped", call.stopped.encode()))
         if spent(call):

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, cast
 
 from proxy.model import Headers
 from proxy.rules import conditions, json_pointer
 from proxy.rules.answer_view import AnswerView
 from proxy.rules.conditions import Test
+from proxy.rules.finding import SILENT, Again, Finding
 from proxy.rules.outcome import VERDICTS
 from proxy.rules.retry_after import NOTHING, Told, told_wait
 from proxy.units import size
-
-Again = Literal["never", "safe", "always"]
 
 PEEK = 64 << 10  # bytes of a body that are looked at
 MOST_PEEK = 1 << 20
@@ -34,22 +32,6 @@ FORMATS = {  # format of a wait -> the header whose reading it shares
 }
 _CODE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _ANY_STATUS = frozenset(range(100, 1000))
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What the rules say of an answer.
-
-    `outcome` None: they leave it to the table of statuses. `told`: by `wait` alone. `code`: the provider's own.
-    """
-
-    outcome: str | None = None
-    retry: Again | None = None
-    told: Told = NOTHING
-    code: str | None = None
-
-
-SILENT = Finding()
 
 
 class _Value(NamedTuple):
@@ -93,6 +75,10 @@ class Classifier:
         compiled = [_numbered(number, rule) for number, rule in enumerate(rules)]
         chosen = {status: tuple(rule for rule in compiled if status in rule.statuses) for status in _ANY_STATUS}
         self._rules = {status: those for status, those in chosen.items() if those}
+
+    def concerns(self, status: int) -> bool:
+        """True if there is a rule for this status."""
+        return status in self._rules
 
     def wants_body(self, status: int, headers: Headers) -> bool:
         """True if what the rules say of this answer may depend on its body, and the body is of a form they read."""

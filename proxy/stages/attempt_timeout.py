@@ -63,8 +63,8 @@ class AttemptTimeoutStage:
         self._ended(self._upstream, attempt_outcome(response.status), self._now() - now)
         return response
 
-    def _moved(self, alarm: Alarm, deadline: float) -> None:
-        alarm.move(min(self._now() + self._first_byte, deadline))
+    def _moved(self, alarm: Alarm, deadline: float, limit: float | None = None, /) -> None:
+        alarm.move(min(self._now() + (self._first_byte if limit is None else limit), deadline))
 
     def _too_slow(self, deadline: float) -> Refusal | UpstreamFailure:
         if self._now() >= deadline:

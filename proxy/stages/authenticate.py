@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from proxy.errors import Refusal
 from proxy.model import Headers, Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.credentials import Credential, Rendered, Secret, with_query
 from proxy.rules.headers import fold
 
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _MEMO_LIMIT = 1024
 _KEEP, _DROP = b"keep", b"drop"  # any other value: keep, and remember that the application sent it
 
@@ -53,7 +56,7 @@ class AuthenticateStage:
     async def __call__(self, request: Request, call_next: Handler) -> Response:
         if self._version != self._secrets.version:
             version = self._secrets.version
-            self._rendered = self._credential.render(self._secrets.read)
+            self._rendered = _one_line_each(self._credential.render(self._secrets.read))
             self._version = version
         return await call_next(self._dressed(request))
 
@@ -100,3 +103,11 @@ class AuthenticateStage:
         if len(self._memo) < _MEMO_LIMIT:
             self._memo[name] = known
         return known
+
+
+def _one_line_each(rendered: Rendered) -> Rendered:
+    """The same; raises `Refusal` where a key in PEM, whose line ends are allowed, was put into a header or path."""
+    values = [value for _, value in (*rendered.headers, *rendered.choices, *rendered.path_values)]
+    if any(_CONTROL.search(value) for value in values):
+        raise Refusal("secret_unavailable", "A key with line ends cannot go into a header.")
+    return rendered

@@ -1,11 +1,13 @@
 """Keeps each attempt as it was sent and received, for the debug log, before secrets are added.
 
 The one thing a reader would get wrong: nothing is copied, waited for or redacted here. Pieces that pass are referred
-to, and whoever writes them down redacts them.
+to, and whoever writes them down redacts them. `Host` and the fields that frame a body belong to the ends of the wire,
+which no stage sees; they are written down from what is known of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,6 +18,8 @@ from proxy.rules.outcome import attempt_outcome
 from proxy.rules.redaction import DebugSettings
 from proxy.timing import Clock
 
+_SAYS_EMPTY = frozenset({"POST", "PUT", "PATCH"})  # these have a length even where they have no body
+_CHUNKED = ((b"Transfer-Encoding", b"chunked"),)
 MARGIN = 16 << 10  # bytes kept beyond max_body, so that a secret at the cut is still recognised as a whole
 
 
@@ -70,7 +74,10 @@ class Keeper(Protocol):
 
 
 class CaptureStage:
-    """Records the attempts of calls that are `sampled`."""
+    """Records the attempts of calls that are `sampled`.
+
+    `hosts`: the authority of the upstream (None) and of its further hosts; empty where nothing leaves the machine.
+    """
 
     def __init__(
         self,
@@ -79,7 +86,9 @@ class CaptureStage:
         store: Keeper,
         *,
         clock: Clock,
+        hosts: Mapping[str | None, bytes] | None = None,
     ) -> None:
+        self._hosts = hosts or {}
         self._limit = settings.max_body + MARGIN
         self._store = store
         self._now = clock.now
@@ -109,12 +118,14 @@ class CaptureStage:
         if request.body is not None:
             request.body.watch = sent.add
         started = began - request.call.started
-        return Exchange(attempt, started, request.method, request.target, request.headers, sent, received)
+        host = self._hosts.get(request.origin)
+        headers = (*(() if host is None else ((b"Host", host),)), *request.headers, *_framing_of_request(request))
+        return Exchange(attempt, started, request.method, request.target, headers, sent, received)
 
     def _answered(self, exchange: Exchange, response: Response, began: float) -> None:
         exchange.seconds = self._now() - began
         exchange.status = response.status
-        exchange.response_headers = response.headers
+        exchange.response_headers = (*response.headers, *_framing_of_response(exchange.method, response))
         exchange.outcome = attempt_outcome(response.status)
         response.body = _Watched(response.body, exchange.received)
 
@@ -124,6 +135,22 @@ class CaptureStage:
                 exchange.outcome = failure.code
 
         response.on_close(over)
+
+
+def _framing_of_request(request: Request) -> Headers:
+    if request.body is None:
+        return _length(0) if request.method in _SAYS_EMPTY else ()
+    return _CHUNKED if request.body.length is None else _length(request.body.length)
+
+
+def _framing_of_response(method: str, response: Response) -> Headers:
+    if method == "HEAD" or response.status in (204, 304) or response.until_close:
+        return ()
+    return _CHUNKED if response.length is None else _length(response.length)
+
+
+def _length(length: int) -> Headers:
+    return ((b"Content-Length", b"%d" % length),)
 
 
 class _Watched:

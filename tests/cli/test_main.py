@@ -11,7 +11,7 @@ import pytest
 from tests.support.command import Ended, outrigger
 from tests.support.program import PATIENCE, Program
 
-COMMANDS = ("run", "check", "explain", "tail", "show", "curl", "breaker")
+COMMANDS = ("run", "check", "explain", "tail", "show", "curl", "breaker", "fault")
 TEXT = """\
 version: 1
 listen: {proxy: 127.0.0.1:0, webhooks: 127.0.0.1:0, admin: 127.0.0.1:0}
@@ -66,6 +66,8 @@ WRONG = {
     "a missing argument": ["show"],
     "one argument too many": ["show", "a", "b"],
     "a word that is none of the allowed": ["breaker", "stripe", "ajar"],
+    "a fault without an effect": ["fault", "stripe"],
+    "a fault that is none and one at once": ["fault", "stripe", "--off", "--reset"],
     "a number that is none": ["tail", "-n", "many"],
     "a status that is none": ["tail", "--status", "6xx"],
     "a configuration that is not there": ["tail", "-c", "none.yaml"],
@@ -141,6 +143,25 @@ def test_a_breaker_is_held_through_the_file_that_the_program_runs_with(folder, p
     assert (unknown.code, unknown.out) == (1, "")
     refused = outrigger(folder, "breaker", "stripe", "open", "-c", "asking.yaml", ADMIN="guess")
     assert refused.code == 1
+
+
+def test_a_fault_is_asked_for_and_ended(folder, past):
+    asking = folder / "asking.yaml"
+    asking.write_text(TEXT.replace("admin: 127.0.0.1:0}", f"admin: {past.admin.removeprefix('http://')}}}"))
+
+    def fault(*words: str) -> Ended:
+        return outrigger(folder, "fault", "stripe", *words, "-c", "asking.yaml", ADMIN="secret-word")
+
+    struck = fault("--match", "GET /v1/customers", "--status", "418", "-H", "X-Why: drill", "--for", "1m")
+    assert (struck.code, struck.out) == (0, "stripe: faults for 1m\n")
+    answer = httpx.get(f"{past.proxy}/stripe/v1/customers")
+    assert (answer.status_code, answer.headers["x-why"], answer.headers["outrigger-fault"]) == (418, "drill", "true")
+    assert httpx.get(f"{past.proxy}/stripe/v1/charges").status_code == 200
+    assert fault("--off").out == "stripe: no faults asked for\n"
+    assert httpx.get(f"{past.proxy}/stripe/v1/customers").status_code == 200
+    refused = fault("--status", "42")
+    assert (refused.code, refused.out) == (1, "")
+    assert "a status from 200 to 599" in refused.err
 
 
 def test_what_asks_a_program_that_does_not_run_ends_with_1(tmp_path):

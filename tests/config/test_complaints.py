@@ -107,8 +107,6 @@ LATER = {
     "shared state": ("state: {url: 'redis://h'}", "state.url"),
     "another inbox": ("inbox: {url: 'postgresql://u:p@h/d'}", "inbox.url"),
     "sealed debug logs": ("debug_log: {seal_to: abc}", "debug_log.seal_to"),
-    "faults": ("defaults: {faults: [{match: 'POST /x', delay: 2s}]}", "defaults.faults"),
-    "fallback": ("upstreams: {a: {url: 'https://a.example', fallback: {status: 200}}}", "upstreams.a.fallback"),
     **{
         f"auth of type {kind}": (
             f"upstreams: {{a: {{url: 'https://a.example', auth: {{type: {kind}, secret: x}}}}}}",

@@ -3,6 +3,7 @@
 import pytest
 
 from proxy.config.schema import Settings
+from proxy.rules.faults import FaultSettings
 from tests.support.configuration import settings
 
 UPSTREAM = {
@@ -54,6 +55,8 @@ UPSTREAM = {
     "tls.ca": None,
     "tls.min_version": "1.2",
     "egress.allow": (),
+    "faults": None,
+    "fallback": None,
 }
 RATE_LIMIT = {"rate": 25.0, "burst": 25, "mode": "wait", "max_wait": 5.0}
 WEBHOOK = {
@@ -176,7 +179,20 @@ SPELLINGS = {
     'tls: {min_version: "1.3"}': ("tls.min_version", "1.3"),
     "inject: {query: {account: 0123}}": ("inject.query", {"account": "0123"}),
     "errors: {}": ("errors.style", "problem"),
-    "faults: none": ("mode", "live"),
+    "faults: none": ("faults", None),
+    "faults: off": ("faults", None),
+    "faults: []": ("faults", ()),
+    "faults: [{match: 'POST /v1/*', percent: 5%, delay: 2s}]": (
+        "faults",
+        (FaultSettings(match="POST /v1/*", percent=0.05, delay=2.0),),
+    ),
+    "faults: [{status: 503, headers: {Retry-After: 1}}]": (
+        "faults",
+        (FaultSettings(status=503, headers={"Retry-After": "1"}),),
+    ),
+    "fallback: none": ("fallback", None),
+    "fallback: {status: 200, body: {items: []}}": ("fallback.body", {"items": []}),
+    "fallback: {stale: 5m, when: 5xx}": ("fallback.when", "5xx"),
 }
 
 

@@ -93,6 +93,13 @@ def test_files_that_others_can_read_or_write_are_announced(tmp_path):
     assert unsafe(found, {}, QUIET) == ["the configuration is a file that group or others can write"]
 
 
+@pytest.mark.parametrize("mode", ["live", "sandbox"])
+def test_faults_are_announced_with_what_they_do(tmp_path, mode):
+    keys = "sandbox_url: https://s.example, faults: [{match: 'POST /v1/*', percent: 5%, delay: 2s}]"
+    found = settings(tmp_path, f"upstreams: {{a: {{url: https://a.example, mode: {mode}, {keys}}}}}\n").unsafe
+    assert "upstreams.a makes faults on purpose: {match: POST /v1/*, percent: 5%, delay: 2s}" in found
+
+
 PROCESSES = {
     "root": (Process(root=True, descriptors=4096), ["the process runs as root"]),
     "few descriptors": (Process(root=False, descriptors=1023), ["the process may have only 1023 descriptors open"]),

@@ -54,6 +54,26 @@ WRONG = {  # words of the upstream; the key, a piece of the complaint
     "no time to connect": ("timeout: {connect: 0}", "timeout.connect", "at least 0.001"),
     "no calls at all": ("concurrency: {max: 0}", "concurrency.max", "at least 1"),
     "no probe": ("breaker: {probes: 0}", "breaker.probes", "at least 1"),
+    "a fault without an effect": ("faults: [{match: 'GET /x'}]", "faults[0]", "delay, status or reset: true"),
+    "a fault of two kinds": ("faults: [{status: 503, reset: true}]", "faults[0]", "status or reset"),
+    "a fault that matches nothing": ("faults: [{match: /x, reset: true}]", "faults[0]", "a match such as POST /v1/*"),
+    "a fault with an odd status": ("faults: [{status: 99}]", "faults[0]", "a status from 200 to 599"),
+    "a fault with more than all": ("faults: [{percent: 200%, reset: true}]", "faults[0].percent", "a ratio such as"),
+    "fault headers without a status": ("faults: [{delay: 1s, headers: {A: b}}]", "faults[0]", "only with a status"),
+    "a fault that frames": (
+        "faults: [{status: 200, headers: {Content-Length: 1}}]",
+        "faults[0]",
+        "a header name other",
+    ),
+    "a fallback of nothing": ("fallback: {when: 5xx}", "fallback", "a status, or stale"),
+    "a fallback with an odd status": ("fallback: {status: 100}", "fallback.status", "a status from 200 to 599"),
+    "a body without a status": ("fallback: {stale: 5m, body: x}", "fallback", "only with a status"),
+    "fallback headers that frame": (
+        "fallback: {status: 200, headers: {Connection: x}}",
+        "fallback.headers",
+        "other than",
+    ),
+    "another when": ("fallback: {status: 200, when: 4xx}", "fallback.when", "5xx"),
     "a breaker that is a number": ("breaker: 5", "breaker", "off, or a map of"),
 }
 RIGHT = {

@@ -257,3 +257,27 @@ async def test_off_loopback_probes_need_no_token(target):
     async with Admin() as admin:
         admin.program.loopback = False
         assert (await admin.get(target)).status == 200
+
+
+FAULTS = {  # body; status, what was asked of the program
+    "for a while": ({"faults": [{"reset": True}], "for": "1m"}, 200, ["stripe [{'reset': True}] 1m"]),
+    "for as long as usual": ({"faults": []}, 200, ["stripe [] 5m"]),
+    "without faults": ({"for": "1m"}, 400, []),
+    "with another key": ({"faults": [], "until": 3}, 400, []),
+}
+
+
+@pytest.mark.parametrize(("body", "status", "done"), FAULTS.values(), ids=FAULTS)
+async def test_faults_are_asked_for(body, status, done):
+    async with Admin() as admin:
+        answer = await admin.post("/api/upstreams/stripe/faults", body)
+    assert (answer.status, admin.program.done) == (status, done)
+
+
+async def test_faults_that_are_wrong_are_refused_with_all_that_is_wrong():
+    async with Admin() as admin:
+        admin.program.complaints = ["faults[0]: given none of them"]
+        answer = await admin.post("/api/upstreams/stripe/faults", {"faults": [{}]})
+        unknown = await admin.post("/api/upstreams/nobody/faults", {"faults": []})
+    assert (answer.status, answer.json["complaints"]) == (422, ["faults[0]: given none of them"])
+    assert (unknown.status, unknown.json["code"]) == (404, "unknown_upstream")

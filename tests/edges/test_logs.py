@@ -105,8 +105,9 @@ EVENTS = {
                    {"level": "info", "event": "cooldown", "upstream": "stripe", "seconds": 12.5}),
     "a missing secret": (lambda logs: logs.secret_failed("key", "missing"),
                          {"level": "error", "event": "secret_failed", "secret": "key", "reason": "missing"}),
-    "a refused credential": (lambda logs: logs.credential_refused("stripe"),
-                             {"level": "warning", "event": "credential_refused", "upstream": "stripe"}),
+    "a refused credential": (lambda logs: logs.credential_refused("stripe", ["user", "key"]),
+                             {"level": "warning", "event": "credential_refused", "upstream": "stripe",
+                              "secrets": "user, key"}),
     "a reload that was refused": (lambda logs: logs.reloaded(ok=False, detail="line 3"),
                                   {"level": "error", "event": "reload", "taken": False, "reason": "line 3"}),
     "a refused webhook": (lambda logs: logs.webhook_ended("github", "bad_signature", None, "no match"),
@@ -141,6 +142,19 @@ def test_a_secrets_first_value_is_no_news_and_its_next_one_is(pipe):
     assert pipe.lines() == []
     logs.secret_read("key")
     assert [line["event"] for line in pipe.lines()] == ["secret_read"]
+
+
+def test_a_refused_credential_is_one_line_a_minute_for_each_upstream(pipe):
+    logs = pipe.logs()
+    for wait in (0, 0, 30, 31, 0):
+        pipe.wall += wait
+        logs.credential_refused("stripe", ["key"])
+    logs.credential_refused("slack", [])
+    assert [(line["upstream"], line.get("secrets")) for line in pipe.lines()] == [
+        ("stripe", "key"),
+        ("stripe", "key"),
+        ("slack", None),
+    ]
 
 
 def test_a_flood_of_dropped_exchanges_is_one_line_in_ten_seconds(pipe):

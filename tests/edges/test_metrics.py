@@ -43,6 +43,7 @@ def a_day_of(events: Events) -> None:
     events.cooldown_began("stripe", 30.0)
     events.wait_unreadable("stripe", 2)
     events.secret_failed("stripe_key", "missing")
+    events.credential_refused("stripe", ["stripe_key", "stripe_user"])
     events.webhook_ended("github", "accepted", "github_secret", "")
     events.webhook_ended("github", "bad_signature", None, "no match")
     events.delivery_ended("github", "delivered")
@@ -80,7 +81,8 @@ HAPPENED = {
     ("retry_stopped_total", "budget", "stripe"): 1,
     ("breaker_transitions_total", "open", "stripe"): 1,
     ("retry_wait_unreadable_total", "stripe"): 2,
-    ("secret_errors_total", "stripe_key"): 1,
+    ("secret_errors_total", "stripe_key"): 2,
+    ("secret_errors_total", "stripe_user"): 1,
     ("webhook_events_total", "accepted", "github"): 1,
     ("webhook_events_total", "bad_signature", "github"): 1,
     ("webhook_key_matches_total", "github_secret", "github"): 1,

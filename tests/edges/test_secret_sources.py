@@ -63,6 +63,8 @@ class World:
         self.secrets.poll()
 
 
+PEM = b"-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\nGb9ECWmEzf6FQbrBZ9w7\n-----END PUBLIC KEY-----"
+LOCKED = b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nMCow\n-----END RSA PRIVATE KEY-----"
 VALUES = {  # bytes of the source; the value, or why there is none
     "one newline at the end is cut": (b"abc\n", b"abc"),
     "a line end of Windows counts as one": (b"abc\r\n", b"abc"),
@@ -74,6 +76,16 @@ VALUES = {  # bytes of the source; the value, or why there is none
     "a tab is a control byte": (b"a\tb", "control byte"),
     "NUL is a control byte": (b"a\0b", "control byte"),
     "DEL is a control byte": (b"a\x7fb", "control byte"),
+    "a key in PEM keeps its line ends": (PEM + b"\n", PEM),
+    "so does one written by Windows": (PEM.replace(b"\n", b"\r\n"), PEM.replace(b"\n", b"\r\n")),
+    "several blocks are one value": (PEM + b"\n\n" + PEM, PEM + b"\n\n" + PEM),
+    "a block with headers of its own": (LOCKED, LOCKED),
+    "text in front of PEM": (b"key:\n" + PEM, "control byte"),
+    "text behind PEM": (PEM + b"\nX-Evil: 1", "control byte"),
+    "PEM that does not end": (PEM[:-30], "control byte"),
+    "PEM that ends as something else": (PEM.replace(b"END PUBLIC", b"END PRIVATE"), "control byte"),
+    "a tab inside PEM": (PEM.replace(b"MCow", b"MC\tw"), "control byte"),
+    "a bare CR inside PEM": (PEM.replace(b"\n", b"\r"), "control byte"),
     "Latin-1 is not UTF-8": (b"schl\xfcssel", "not UTF-8"),
     "64 KiB and a byte are no secret": (b"a" * 65_537, "too large"),
 }
@@ -87,7 +99,9 @@ def test_a_file_gives_its_value_or_the_reason_why_not(tmp_path, content, expecte
     assert status.available is isinstance(expected, bytes)
 
 
-@pytest.mark.parametrize(("given", "expected"), [("abc\n", b"abc"), ("", None), ("a\x01", None), (None, None)])
+@pytest.mark.parametrize(
+    ("given", "expected"), [("abc\n", b"abc"), ("", None), ("a\x01", None), (None, None), (PEM.decode() + "\n", PEM)]
+)
 def test_a_variable_is_held_to_the_same_rules(given, expected):
     environ = {} if given is None else {"TOKEN": given}
     secrets = Secrets(

@@ -110,3 +110,14 @@ async def test_a_host_that_must_not_see_the_credential_gets_neither_ours_nor_the
 async def test_the_query_of_an_injected_name_is_replaced():
     request = await sent(stage({"query": {"account": "{key}"}}), (), target=b"/a?account=own&b=%2F")
     assert request.target == b"/a?b=%2F&account=k1"
+
+
+@pytest.mark.parametrize("credential", [{"inject": {"headers": {"X-Key": "{key}"}}}, {"auth": API_KEY}])
+async def test_a_key_with_line_ends_never_gets_into_a_head(credential):
+    pem = Vault(b"-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----")
+    guarded = stage(vault=pem, **credential)
+    for _ in range(2):
+        with pytest.raises(Refusal, match="secret_unavailable"):
+            await sent(guarded, ())
+    pem.change(b"k2")
+    assert b"k2" in b" ".join((await sent(guarded, ())).headers[0])

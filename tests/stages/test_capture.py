@@ -41,7 +41,8 @@ class Pieces:
 
 
 def stage(shelf: Shelf) -> CaptureStage:
-    return CaptureStage("stripe", SETTINGS, shelf, clock=clock(asyncio.get_running_loop()))
+    hosts = {None: b"api.stripe.com", "files": b"files.stripe.com"}
+    return CaptureStage("stripe", SETTINGS, shelf, clock=clock(asyncio.get_running_loop()), hosts=hosts)
 
 
 def request(body: Body | None = None, *, sampled: bool = True) -> Request:
@@ -72,12 +73,44 @@ async def test_an_attempt_is_kept_as_it_was_sent_and_received():
     assert (kept.method, kept.target, kept.headers, kept.sent.pieces) == (
         "POST",
         b"/v1?a=b",
-        ((b"X-A", b"1"),),
+        ((b"Host", b"api.stripe.com"), (b"X-A", b"1"), (b"Content-Length", b"4")),
         [b"sent"],
     )
-    assert (kept.status, kept.response_headers, kept.received.pieces) == (404, ((b"X-B", b"2"),), [b"none"])
+    assert (kept.status, kept.response_headers, kept.received.pieces) == (
+        404,
+        ((b"X-B", b"2"), (b"Content-Length", b"4")),
+        [b"none"],
+    )
     assert not kept.sent.truncated
     assert not kept.received.truncated
+
+
+CHUNKED, EMPTY, TWO = (b"Transfer-Encoding", b"chunked"), (b"Content-Length", b"0"), (b"Content-Length", b"2")
+FRAMED = {  # method, length of the request's body or no body; status, length of the answer's; what each head says
+    "nothing to send": ("GET", "none", 200, 2, [], [TWO]),
+    "nothing to post": ("POST", "none", 200, 0, [EMPTY], [EMPTY]),
+    "lengths that nobody knows": ("PUT", None, 200, None, [CHUNKED], [CHUNKED]),
+    "no body by its status": ("DELETE", 2, 204, 0, [TWO], []),
+    "an answer to HEAD": ("HEAD", "none", 200, 0, [], []),
+}
+
+
+@pytest.mark.parametrize(("method", "length", "status", "answered", "sent", "got"), FRAMED.values(), ids=FRAMED)
+async def test_heads_say_how_their_bodies_were_framed(method, length, status, answered, sent, got):
+    shelf = Shelf()
+    handle, _ = around(shelf, Response(status, b"", (), Whole(b""), answered))
+    body = None if length == "none" else Body(Whole(b"xx"), length)
+    await handle(Request(method, b"/", (), body, Call("id", 0.0, sampled=True), origin="files"))
+    (kept,) = shelf.attempts
+    assert kept.headers == ((b"Host", b"files.stripe.com"), *sent)
+    assert kept.response_headers == tuple(got)
+
+
+async def test_an_answer_that_ends_with_its_connection_has_no_framing():
+    shelf = Shelf()
+    handle, _ = around(shelf, Response(200, b"", (), Whole(b"x"), None, until_close=True))
+    await handle(request())
+    assert shelf.attempts[0].response_headers == ()
 
 
 async def test_each_attempt_is_kept_on_its_own():

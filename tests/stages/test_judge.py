@@ -17,7 +17,14 @@ class Judged:
         self.heard = Heard()
         self.call = Call("id", 0.0, decisions=[])
         loop = asyncio.get_running_loop()
-        stage = JudgeStage("stripe", RetrySettings().statuses, injects=injects, clock=clock(loop), events=self.heard)
+        stage = JudgeStage(
+            "stripe",
+            RetrySettings().statuses,
+            injects=injects,
+            clock=clock(loop),
+            events=self.heard,
+            secrets=["api_key"],
+        )
         self._handler = onion([stage], Provider(loop, [answer(status, headers=headers)]))
 
     async def verdict(self) -> Verdict:
@@ -80,7 +87,7 @@ async def test_a_401_to_an_injected_credential_is_ours_to_renew():
     judged = Judged(401, injects=True)
     verdict = await judged.verdict()
     assert (verdict.outcome, verdict.renewable, verdict.evidence) == ("auth_failed", True, Evidence.NEUTRAL)
-    assert judged.heard.of("credential") == [()]
+    assert judged.heard.of("credential") == [("api_key",)]
 
 
 async def test_a_401_to_the_applications_own_credential_is_its_own_matter():

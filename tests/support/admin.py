@@ -68,6 +68,10 @@ class Scripted:
         self.done.append(f"{name} {state}")
         return self.breaker_is_on
 
+    def set_faults(self, name: str, faults: object, length: object) -> list[str]:
+        self.done.append(f"{name} {faults} {length}")
+        return self.complaints
+
     def reload(self) -> list[str]:
         self.done.append("reload")
         return self.complaints

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from proxy.events import Events
 from proxy.model import Body, Call, Headers, Request, Response
 from proxy.pipeline import Stage, onion
+from proxy.rules.classify import Classifier
 from proxy.rules.retry import Budget, RetrySettings
 from proxy.stages.attempt_timeout import AttemptTimeoutStage
 from proxy.stages.judge import JudgeStage
@@ -68,22 +69,26 @@ class Heard(Events):
     def wait_unreadable(self, upstream: str, count: int) -> None:
         self.all.append(("unreadable", count))
 
-    def credential_refused(self, upstream: str) -> None:
-        self.all.append(("credential",))
+    def credential_refused(self, upstream: str, secrets: Sequence[str]) -> None:
+        self.all.append(("credential", *secrets))
 
 
 class Attempts:
-    """`inner` stages stand between retry and the attempt's timeout. Without a word, dice show one half."""
+    """`inner` stages stand before the attempt's timeout, `innermost` behind it. Without a word, dice show one half."""
 
     def __init__(
         self,
         *script: Line,
         settings: RetrySettings | None = None,
         inner: Sequence[Stage] = (),
+        innermost: Sequence[Stage] = (),
         allows: Callable[[float], bool] | None = None,
         safe: Callable[[Request], bool] | None = None,
         renew: Callable[[], bool] | None = None,
         total: float = 60.0,
+        first_byte: float = 30.0,
+        idle: float = 30.0,
+        classifier: Classifier | None = None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.settings = settings or RetrySettings()
@@ -107,10 +112,20 @@ class Attempts:
             renew=renew,
         )
         timeout = AttemptTimeoutStage(
-            "stripe", first_byte=30.0, connect=2.0, clock=times, alarms=alarms, events=self.heard
+            "stripe", first_byte=first_byte, connect=2.0, clock=times, alarms=alarms, events=self.heard
         )
-        judge = JudgeStage("stripe", self.settings.statuses, injects=True, clock=times, events=self.heard)
-        self.handler = onion([retry, *inner, timeout, judge], self.provider)
+        judge = JudgeStage(
+            "stripe",
+            self.settings.statuses,
+            injects=True,
+            clock=times,
+            events=self.heard,
+            secrets=["api_key"],
+            classifier=classifier,
+            idle=idle,
+        )
+        self.judge = onion([judge], self.provider)
+        self.handler = onion([retry, *inner, timeout, *innermost, judge], self.provider)
 
     async def __call__(self, method: str = "GET", headers: Headers = (), body: Body | None = None) -> Response:
         return await self.handler(Request(method, b"/v1/charges", headers, body, self.call))

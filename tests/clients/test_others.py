@@ -1,0 +1,125 @@
+"""Servers that others wrote in the providers' places: localstripe, a spyne SOAP service, moto's S3."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+import boto3
+import pytest
+import stripe
+import zeep
+import zeep.exceptions
+from botocore.config import Config
+
+from tests.clients.conftest import LISTEN
+from tests.clients.standing_in import SECRETS, free_port
+from tests.support.program import ROOT, Program
+from tests.support.scripted import ScriptedUpstream
+from tests.support.snippets import client
+
+
+@contextmanager
+def running(*command: str, port: int) -> Iterator[str]:
+    """A server in a process of its own, until it answers at `port`."""
+    process = subprocess.Popen(  # noqa: S603 - servers that this file names
+        [sys.executable, *command], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        end = time.monotonic() + 30
+        while not _answers(port):
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _answers(port: int) -> bool:
+    try:
+        urlopen(f"http://127.0.0.1:{port}/").close()
+    except URLError as error:
+        return getattr(error, "code", None) is not None
+    return True
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[[str], Program]]:
+    started: list[Program] = []
+
+    def start(text: str) -> Program:
+        config = tmp_path / "config.yaml"
+        config.write_text(f"version: 1\n{LISTEN}\n{text}")
+        started.append(Program(config, {**SECRETS, "STRIPE_WEBHOOK_SECRET": "whsec_made_up"}))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.stop()
+
+
+def test_localstripe_is_paid_and_its_events_arrive_verified(serve):
+    port = free_port()
+    with (
+        running("-m", "localstripe", "--from-scratch", "--port", str(port), port=port) as url,
+        ScriptedUpstream() as app,
+    ):
+        deliver = f"deliver: {{url: '{app.url}/hooks', mode: sync}}"
+        program = serve(
+            f"upstreams:\n  stripe: {{integration: stripe, url: '{url}'}}\n"
+            f"webhooks:\n  stripe: {{integration: stripe, {deliver}}}\n"
+        )
+        body = f"url={program.webhooks}/stripe&secret=whsec_made_up".encode()
+        urlopen(Request(f"{url}/_config/webhooks/ours", data=body)).close()  # noqa: S310 - a server of this test
+        made = client("stripe", f"{program.proxy}/stripe", stripe=stripe)
+        customer = made.v1.customers.create({"email": "ada@example.com"})
+        assert made.v1.customers.retrieve(customer.id).email == "ada@example.com"
+        assert [one.id for one in made.v1.customers.list({"limit": 1}).auto_paging_iter()] == [customer.id]
+        program.until(lambda: bool(app.requests))
+        (key,), (signed,) = app.requests[0].values(b"outrigger-key"), app.requests[0].values(b"stripe-signature")
+        event = stripe.Webhook.construct_event(app.requests[0].body, signed.decode(), "whsec_made_up")
+        assert (key, event["type"]) == (b"stripe_webhook_secret", "customer.created")
+
+
+def test_a_spyne_service_answers_zeep_and_its_faults_are_faults(serve):
+    port = free_port()
+    with running("-m", "tests.clients.inventory_service", str(port), port=port) as url:
+        program = serve(f"upstreams:\n  inventory: {{integration: soap, url: '{url}', retry: {{attempts: 2}}}}\n")
+        made = zeep.Client(f"{program.proxy}/inventory/?wsdl")
+        assert made.service.GetStock(sku="SKU-2") == 5
+        with pytest.raises(zeep.exceptions.Fault) as raised:
+            made.service.GetStock(sku="SKU-9")
+        assert raised.value.code.endswith("Client.UnknownSku")
+        with pytest.raises(zeep.exceptions.Fault) as raised:
+            made.service.Fail(number=1)
+        assert raised.value.code.endswith("Server.Database")
+
+
+def test_moto_s_s3_takes_what_boto3_sends_signed_anew(serve):
+    port = free_port()
+    with running("-m", "moto.server", "-p", str(port), port=port) as url:
+        program = serve(
+            f"upstreams:\n  s3:\n    integration: aws_s3\n    url: '{url}'\n    auth: {{region: eu-central-1}}\n"
+        )
+        config = Config(s3={"addressing_style": "path"}, region_name="eu-central-1")
+        made = boto3.client(
+            "s3",
+            endpoint_url=f"{program.proxy}/s3",
+            config=config,
+            aws_access_key_id="x",
+            aws_secret_access_key="x",
+        )
+        made.create_bucket(Bucket="ours", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+        content = bytes(range(256)) * 8192
+        made.put_object(Bucket="ours", Key="a b/ü+1.bin", Body=content)
+        assert made.get_object(Bucket="ours", Key="a b/ü+1.bin")["Body"].read() == content
+        pages = made.get_paginator("list_objects_v2").paginate(Bucket="ours", PaginationConfig={"PageSize": 1})
+        assert [one["Key"] for page in pages for one in page["Contents"]] == ["a b/ü+1.bin"]
+        with pytest.raises(made.exceptions.NoSuchKey):
+            made.get_object(Bucket="ours", Key="nothing")
