@@ -23,6 +23,7 @@ _LARGEST = 1 << 20  # bytes of an answer
 _LONGEST_KEY = 255  # of what providers take
 _WAITS = frozenset({"cooldown", "rate_limited"})  # refusals that say: later
 _THE_APPLICATIONS = frozenset({"bad_request", "expectation_failed", "request_too_large", "request_timeout"})
+_PREPARED = b"Outrigger-Fallback"
 _CERTAIN = frozenset({"ok", "refused"})  # outcomes that say what became of the request
 
 
@@ -110,7 +111,11 @@ class UpstreamCall:
         sent = tuple((name.encode(), value.encode()) for name, value in fields.items())
         body = None if content is None else Body(Whole(content), len(content), keep=len(content))
         try:
-            answer = await self._whole(await self._upstream.handle(Request(method, call.target, sent, body, call)))
+            response = await self._upstream.handle(Request(method, call.target, sent, body, call))
+            if any(field[0] == _PREPARED for field in response.headers):  # not the provider's words
+                response.close()
+                raise Refusal(response.made_here or "server_error")
+            answer = await self._whole(response)
         except ProxyError as error:
             raise self._ended(error, safe=safe) from None
         if not safe and call.unanswered is not None and answer.outcome not in _CERTAIN:

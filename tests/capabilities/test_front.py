@@ -8,6 +8,7 @@ import pytest
 from proxy.errors import UpstreamFailure
 from proxy.model import Headers
 from proxy.rules.callers import Callers, Token
+from proxy.rules.fallback import FallbackSettings
 from tests.support.attempts import streamed
 from tests.support.normalised import MOCKS, Side
 from tests.support.provider import answer
@@ -242,6 +243,13 @@ async def test_an_answer_that_drips_ends_with_the_deadline():
     side = Side("payments", lambda _: dripping)
     found = await side("payments/charge", CHARGE, Outrigger_Timeout="2")
     assert (found.code, side.loop.time() < 10) == ("outcome_unknown", True)
+
+
+@pytest.mark.parametrize(("line", "code"), [(REFUSED, "unavailable"), (RESET, "outcome_unknown")])
+async def test_a_prepared_answer_is_not_taken_for_the_providers(line, code):
+    prepared = FallbackSettings(status=200, body=PAID.decode())
+    found = await Side("payments", line, fallback=prepared)("payments/charge", CHARGE)
+    assert (found.code, found.json["cause"]) == (code, line.code)
 
 
 async def test_reading_that_is_not_answered_is_only_unavailable():
