@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import re
 import socket
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import httpx
@@ -252,3 +255,14 @@ def test_a_proxy_that_is_not_there_had_no_effect():
         nobody.bind(("127.0.0.1", 0))
         with pytest.raises(Unavailable):
             asyncio.run(charged(f"http://127.0.0.1:{nobody.getsockname()[1]}")())
+
+
+def test_the_python_of_the_page_runs(proxy):
+    program, provider = proxy
+    page = (Path(__file__).parents[2] / "docs/capabilities.md").read_text()
+    shown = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[0]
+    assert "http://127.0.0.1:8600" in shown
+    names: dict[str, Any] = {}
+    lines = indent(shown.replace("http://127.0.0.1:8600", program.proxy), "    ")
+    exec(f"async def main():\n{lines}    return charge\n", names)  # noqa: S102 - our own page
+    assert asyncio.run(names["main"]()).provider == provider
