@@ -7,6 +7,7 @@ transports whose settings did not change, and fakes live on.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from os import urandom
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from proxy import integrations
+from proxy.capabilities.front import Front
+from proxy.capabilities.idempotency import Keys
 from proxy.config.schema import CallerSettings, Settings
 from proxy.edges.debug_store import DebugStore
 from proxy.edges.fetcher import Fetcher
@@ -21,6 +24,8 @@ from proxy.edges.http1.pool import Resolver, Transport
 from proxy.edges.oauth2 import Tokens, Tools
 from proxy.edges.secret_sources import Secrets
 from proxy.events import Events
+from proxy.integrations.stand_in import Tell, silent
+from proxy.integrations.standing_behind import Mocks
 from proxy.pipeline import Handler, Stage, onion
 from proxy.rules.auth_settings import OAuth2Auth
 from proxy.rules.callers import Callers, Hosts, Token, host_name
@@ -90,6 +95,9 @@ class Parts:
     transports: dict[tuple[object, ...], Transport] = field(default_factory=dict)
     building: dict[tuple[object, ...], Transport] = field(default_factory=dict)  # those of the snapshot being made
     fakes: dict[tuple[str, str], Handler] = field(default_factory=dict)
+    teller: Callable[[str], Tell] = lambda _: silent  # by integration: who hears what a fake would send
+    mocks: Mocks = field(default_factory=Mocks)
+    keys: Keys = field(default_factory=Keys)
 
 
 def snapshot(settings: Settings, parts: Parts) -> Snapshot:
@@ -98,7 +106,16 @@ def snapshot(settings: Settings, parts: Parts) -> Snapshot:
     listen = settings.listen
     listened = [listen.proxy, listen.webhooks, listen.admin, *(one.listen or "" for one in settings.upstreams.values())]
     names = [*settings.hosts, *settings.upstreams, *filter(None, map(host_name, listened))]
-    return Snapshot(upstreams, Hosts(names), callers(settings.callers, parts.secrets))
+    return Snapshot(
+        upstreams, Hosts(names), callers(settings.callers, parts.secrets), front(settings, upstreams, parts)
+    )
+
+
+def front(settings: Settings, upstreams: Mapping[bytes, Upstream], parts: Parts) -> Front:
+    """The normalised side: what stands behind each configured capability."""
+    chosen = {name: one for name in integrations.INTERFACES if (one := getattr(settings.capabilities, name))}
+    found = {name: parts.mocks.capability(name, one, upstreams, parts.alarms) for name, one in chosen.items()}
+    return Front(found, parts.keys, now=parts.clock.now, alarms=parts.alarms, events=parts.events)
 
 
 def upstream(settings: UpstreamSettings, parts: Parts) -> Upstream:
@@ -288,7 +305,7 @@ def core(settings: UpstreamSettings, parts: Parts) -> Handler:
     if settings.mode == "mock":
         key = (settings.name, settings.integration or "")
         if key not in parts.fakes:
-            parts.fakes[key] = integrations.fake(key[1], wall=parts.clock.wall)
+            parts.fakes[key] = integrations.fake(key[1], wall=parts.clock.wall, tell=parts.teller(key[1]))
         return parts.fakes[key]
     urls = {None: settings.url} | {name: origin.url for name, origin in settings.origins.items()}
     handlers = {

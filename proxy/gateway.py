@@ -6,12 +6,12 @@ The one thing a reader would get wrong: nothing normalises the target before the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from proxy.errors import ClientGone, ProxyError, Refusal
 from proxy.events import Events
-from proxy.model import Call, Request, Response
+from proxy.model import Call, Headers, Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.answer import made_here, signed
 from proxy.rules.callers import no_browser, unauthorized
@@ -20,6 +20,7 @@ from proxy.upstream import Snapshot, Upstream
 
 _ORIGIN = re.compile(rb"/~([A-Za-z0-9_-]+)((?:[/?].*)?)", re.DOTALL)
 _HTTP = b"http://"
+_NORMALISED = b"/_/"
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 
@@ -39,6 +40,8 @@ class Gateway:
 
     def __call__(self, request: Request) -> Coroutine[Any, Any, Response]:
         """One request of the proxy listener. Raises nothing but a cancellation."""
+        if request.target.startswith(_NORMALISED):
+            return self._normalised(request)
         return self._answer(request, self._by_name)  # not `async`: that would be one more frame for every wait
 
     def direct(self, name: str) -> Handler:
@@ -76,17 +79,28 @@ class Gateway:
         response.headers = signed(response, call)
         return response
 
+    async def _normalised(self, request: Request) -> Response:
+        """One request below `/_/`, past the same checks as any other."""
+        call, front = request.call, self.snapshot.front
+        call.method = request.method
+        try:
+            headers, allowed = self._checked(request)
+            if front is None:
+                raise unknown()
+            call.base = _HTTP + call.notes.get(b"host", b"")
+            response = await front(request.with_headers(headers), allowed)
+        except ProxyError as error:
+            return self._made_here(error, call, None)
+        except Exception as error:  # noqa: BLE001 - a bug in one call must not end the others
+            self._events.bug("gateway", error)
+            return self._made_here(Refusal("internal_error"), call, None)
+        response.headers = signed(response, call)
+        return response
+
     def _admitted(self, request: Request, route: Callable[[Request], Route]) -> tuple[Upstream, Request]:
-        """The request as the pipeline wants it. The order of the checks is that of `security.md` §4."""
-        call, snapshot = request.call, self.snapshot
-        headers, notes = self._hygiene(request.headers)
-        call.notes = notes
-        given = notes.get(b"outrigger-request-id")
-        if given is not None and _ID.fullmatch(given):
-            call.id = given.decode()
-        snapshot.hosts.check(notes.get(b"host", b""), call.local)
-        no_browser(notes)
-        allowed = snapshot.callers.admit(notes, call.peer)
+        """The request as the pipeline wants it."""
+        call = request.call
+        headers, allowed = self._checked(request)
         upstream, rest, call.base = route(request)
         if allowed is not None and upstream.name not in allowed:
             raise unauthorized()
@@ -96,6 +110,18 @@ class Gateway:
             rest, origin = _origin(upstream, rest)
         call.target = rest
         return upstream, Request(request.method, rest, headers, request.body, call, origin=origin)
+
+    def _checked(self, request: Request) -> tuple[Headers, Collection[str] | None]:
+        """The headers that go on, and the upstreams that the caller may use. The order is that of `security.md` §4."""
+        call, snapshot = request.call, self.snapshot
+        headers, notes = self._hygiene(request.headers)
+        call.notes = notes
+        given = notes.get(b"outrigger-request-id")
+        if given is not None and _ID.fullmatch(given):
+            call.id = given.decode()
+        snapshot.hosts.check(notes.get(b"host", b""), call.local)
+        no_browser(notes)
+        return headers, snapshot.callers.admit(notes, call.peer)
 
     def _by_name(self, request: Request) -> Route:
         target = request.target
@@ -120,9 +146,10 @@ class Gateway:
     def _made_here(self, error: ProxyError, call: Call, upstream: Upstream | None) -> Response:
         if isinstance(error, ClientGone):  # nobody is there to read it
             error = Refusal("request_timeout", "The application closed its connection.")
-        if upstream is None:
+        if upstream is None and not call.upstream:
             return self.refuse(error, call)
-        response = made_here(error, call, upstream.settings.errors, upstream.settings.native)
+        native = () if upstream is None else (upstream.settings.errors, upstream.settings.native)
+        response = made_here(error, call, *native)
         response.headers = signed(response, call)
         return response
 

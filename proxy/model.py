@@ -208,6 +208,7 @@ class Call:
     waited: float = 0.0  # seconds spent waiting: backoff, told waits, cooldown, rate, place
     told_to_wait: bool = False  # an answer asked this call to wait, which it has sat out by the time it is repeated
     provider_id: str | None = None  # the provider's own id of the last answer
+    unanswered: str | None = None  # the code of an attempt that was sent and never answered: it may have been done
     fault: bool = False  # the last attempt met a fault that was asked for
     token: int = 0  # which access token the last attempt carried, counted from 1; below 0: it was refused
     sampled: bool = False  # the debug log keeps this call

@@ -38,6 +38,7 @@ from proxy.rules.request_id import Ids
 from proxy.timing import Alarms, Clock, Waits
 from proxy.upstream import Snapshot
 from proxy.webhook_side import WebhookSide
+from proxy.webhooks.own_events import OwnEvents
 
 TICK = 1.0  # seconds between two looks at secrets, idle connections and the configuration file
 
@@ -45,13 +46,14 @@ TICK = 1.0  # seconds between two looks at secrets, idle connections and the con
 class Program:
     """One configuration being served: `start()`, then `stop()`, and `reload()` in between."""
 
+    draining = False
+
     def __init__(self, settings: Settings, environ: Mapping[str, str], output: int) -> None:
         """`output`: the file descriptor that log lines go to."""
         loop = asyncio.get_running_loop()
         clock, alarms, redactor = Clock(now=loop.time, wall=time.time), Alarms(loop), Redactor()
         self.settings = settings
         self.bound: dict[str, str] = {}
-        self.draining = False
         self._environ = environ
         self.loaded = clock.wall()
         self._logs = Logs(settings.log, Lines(output), redactor.text, clock.wall)
@@ -75,8 +77,9 @@ class Program:
             store=self._store,
         )
         self._new_id = Ids(clock.wall, os.urandom)
-        self.gateway = Gateway(app.snapshot(settings, self.parts), self.events, clock.now)
         self._webhooks = WebhookSide(settings, self.parts, new_id=self._new_id, redactor=redactor)
+        self._own_events = self._fakes_sender()
+        self.gateway = Gateway(app.snapshot(settings, self.parts), self.events, clock.now)
         self.parts.transports = self.parts.building
         self._listeners: dict[str, Listener] = {}
         self._ticking: asyncio.Task[None] | None = None
@@ -106,6 +109,9 @@ class Program:
         await self._listen("webhooks", listen.webhooks, self._webhooks.server, WEBHOOKS, self._webhooks.server.refuse)
         self.bound["admin"] = await self._admin.start(listen.admin)
         self._warn()
+        mocked = (one.integration or "" for one in self.settings.upstreams.values() if one.mode == "mock")
+        for line in self._own_events.unsigned(mocked):
+            self.events.warned(line)
         self._ticking = self.parts.loop.create_task(self._tick())
 
     async def stop(self) -> None:
@@ -119,6 +125,7 @@ class Program:
             self._ticking.cancel()
         for tokens in self.parts.tokens.values():
             tokens.close()
+        self._own_events.close()
         for transport in self.parts.transports.values():
             transport.retire()
         await self._admin.close()
@@ -182,6 +189,20 @@ class Program:
         for name in parts.tokens.keys() - settings.upstreams.keys():
             parts.tokens.pop(name).close()
         parts.registry.keep_only(settings.upstreams, parts.clock.now(), settings.shutdown_grace)
+
+    def _fakes_sender(self) -> OwnEvents:
+        """Who sends to our own webhooks what the providers behind fakes would send."""
+        parts = self.parts
+        sender = OwnEvents(
+            self._webhooks.server,
+            lambda: self.settings.webhooks,
+            secret=parts.secrets.get,
+            new_call=self._new_call,
+            clock=parts.clock,
+            events=parts.events,
+        )
+        parts.teller = sender.teller
+        return sender
 
     def _warn(self) -> None:
         for line in self.settings.unsafe:

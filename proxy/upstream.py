@@ -5,12 +5,12 @@ The one thing a reader would get wrong: `Upstream` is thrown away at every reloa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
-from proxy.model import Request
+from proxy.model import Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.answer import ErrorSettings, NativeSettings
 from proxy.rules.auth_settings import AuthSettings
@@ -197,6 +197,13 @@ class Upstream:
         self.rooted = self.addresses.rooted
 
 
+class Front(Protocol):
+    """The normalised side: `POST /_/{capability}/{operation}`."""
+
+    async def __call__(self, request: Request, allowed: Collection[str] | None) -> Response:
+        """`allowed`: the upstreams that the caller may use, None for all. Raises `ProxyError`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One configuration, ready to serve. Upstreams by name as bytes, as they stand in a target."""
@@ -204,6 +211,7 @@ class Snapshot:
     upstreams: Mapping[bytes, Upstream]
     hosts: Hosts
     callers: Callers
+    front: Front | None = None  # answers what comes below `/_/`
 
 
 def scope_of(settings: UpstreamSettings) -> Callable[[Request], None] | None:

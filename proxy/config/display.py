@@ -12,12 +12,12 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal, NamedTuple
 
-from proxy.config.fill import shape
+from proxy.config.fill import attribute, shape
 from proxy.config.schema import Settings
 from proxy.units import Spelling, duration, ratio, size
 
 _NOT_SHOWN = frozenset(
-    {"path", "name", "unsafe", "notes", "doubts", "where", "written", "used", "native", "classify", "rewrite", "limits"}
+    {"name", "unsafe", "notes", "doubts", "where", "written", "used", "native", "classify", "rewrite", "limits"}
 )
 _PASSWORD = re.compile(r"(?<=:)[^:/?#]*(?=@)|(?<=password=)[^&#]*")  # of a URL
 _WITH_PASSWORD = frozenset({"inbox.url", "state.url"})
@@ -37,7 +37,7 @@ def rows(settings: Settings) -> list[Row]:
     return [
         row
         for name, field in shape(Settings).items()
-        if name not in _NOT_SHOWN
+        if name not in _NOT_SHOWN and name != "path"  # that of the file itself
         for row in _rows(name, field.hint, getattr(settings, name), settings)
     ]
 
@@ -46,7 +46,7 @@ def _rows(key: str, hint: Any, value: Any, settings: Settings) -> Iterator[Row]:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         for name, field in shape(type(value)).items():
             if name not in _NOT_SHOWN:
-                yield from _rows(f"{key}.{name}", field.hint, getattr(value, name), settings)
+                yield from _rows(f"{key}.{name}", field.hint, getattr(value, attribute(name)), settings)
     elif isinstance(value, Mapping) and value:
         inner = typing.get_args(_single(hint))
         for name, one in value.items():

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from proxy.config import reach
+from proxy.config import capabilities, reach
 from proxy.config.complaints import Complaints
 from proxy.config.fill import BAD, Field, Filling, Shape, shape
 from proxy.config.judgement import Judgement
@@ -25,8 +25,20 @@ from proxy.config.webhooks import Webhooks
 
 T = TypeVar("T")
 _TREE = Field(Node | None, required=False)
-_TREES = ("secrets", "defaults", "upstreams", "webhooks", "callers", "capabilities", "secrets_key")
-_OWN = ("version", "workers", "listen", "hosts", "admin", "log", "debug_log", "inbox", "state", "shutdown")
+_TREES = ("secrets", "defaults", "upstreams", "webhooks", "callers", "secrets_key")
+_OWN = (
+    "version",
+    "workers",
+    "listen",
+    "hosts",
+    "admin",
+    "log",
+    "debug_log",
+    "inbox",
+    "state",
+    "shutdown",
+    "capabilities",
+)
 FIELDS: Shape = {
     **{name: shape(Settings)[name] for name in _OWN},
     "version": Field(Literal[1], required=False),
@@ -36,7 +48,6 @@ _LATER = (  # key, what of it has to wait for a later version, what is taken tod
     ("workers", re.compile(r"0*(?:[2-9]|[1-9][0-9]+)"), "1"),
     ("state.url", re.compile(r"rediss?:.*"), "memory:"),
     ("debug_log.seal_to", None, "no seal_to"),  # None: all of it
-    ("capabilities", None, "no capabilities"),
     ("secrets_key", None, "no secrets_key"),
 )
 _TODAY = {  # key: what is taken, and how people are told
@@ -75,6 +86,7 @@ class Document:
             **own,
         )
         self._check(settings, names)
+        settings = capabilities.completed(settings, root, complaints)
         settings = replace(settings, secrets={**secrets, **self._brought(settings, names, tested)})
         judgement = Judgement(settings, self._presets, tested, self._environ)
         judgement.complain(root, complaints)

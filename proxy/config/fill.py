@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import keyword
 import math
 import types
 import typing
@@ -37,15 +38,20 @@ Shape = Mapping[str, Field]
 
 @functools.cache
 def shape(kind: type) -> Shape:
-    """The fields of a dataclass, types resolved."""
+    """The fields of a dataclass by their keys, types resolved."""
     hints = typing.get_type_hints(kind, include_extras=True)
     return {
-        field.name: Field(
+        field.name.removesuffix("_"): Field(
             hints[field.name],
             field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING,
         )
         for field in dataclasses.fields(kind)
     }
+
+
+def attribute(key: str) -> str:
+    """The name of the field behind a key: `from_` for `from`, which is a word of Python."""
+    return f"{key}_" if keyword.iskeyword(key) else key
 
 
 class Wrong(Exception):
@@ -158,7 +164,7 @@ class Filling:
         found = self.fields(shape(kind), node, at)
         if found is None or any(value is BAD for value in found.values()):
             return BAD
-        return kind(**found)
+        return kind(**{attribute(key): value for key, value in found.items()})
 
     def _several(self, kind: type, hint: Any, node: Node, at: str) -> Any:
         if not isinstance(node.content, list):

@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from proxy.capabilities.chat import ChatSettings
+from proxy.capabilities.inventory import InventorySettings
+from proxy.capabilities.payments import PaymentSettings
+from proxy.capabilities.sms import SmsSettings
 from proxy.config.complaints import Complaint
 from proxy.rules.delivery import WaitSettings
 from proxy.rules.rate_limit import RateLimitSettings
@@ -132,6 +136,16 @@ class AdminSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CapabilitiesSettings:
+    """The normalised side; None: not configured."""
+
+    payments: PaymentSettings | None = None
+    sms: SmsSettings | None = None
+    chat: ChatSettings | None = None
+    inventory: InventorySettings | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShutdownSettings:
     grace: Seconds = 20.0  # what calls in flight get
 
@@ -153,6 +167,7 @@ class Settings:
     secrets: Mapping[str, SecretSource] = field(default_factory=dict)  # presets' included, those in use
     upstreams: Mapping[str, UpstreamSettings] = field(default_factory=dict)
     webhooks: Mapping[str, WebhookSettings] = field(default_factory=dict)
+    capabilities: CapabilitiesSettings = CapabilitiesSettings()
     callers: CallerSettings | None = None  # None: any
     hosts: tuple[str, ...] = ()
     admin: AdminSettings = AdminSettings()

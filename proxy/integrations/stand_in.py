@@ -7,11 +7,11 @@ it says becomes a response with `Outrigger-Mock` and the provider's request id.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
 from proxy.integrations.forms import Pairs, pairs
@@ -53,13 +53,29 @@ class Asked:
         return len(self.body) == self.size
 
 
+class Told(NamedTuple):
+    """What the provider would send to a webhook because of what was done, unsigned. `after`: seconds from then."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    after: float = 0.1
+
+
+Tell = Callable[[Told], None]
+
+
+def silent(_: Told) -> None:
+    """Where nobody listens."""
+
+
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An answer, whole."""
+    """An answer, whole. `told`: the events that follow from it."""
 
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    told: tuple[Told, ...] = ()
 
 
 class Provider(Protocol):
@@ -76,10 +92,11 @@ class Provider(Protocol):
 
 
 class StandIn:
-    """A `Handler` around a provider."""
+    """A `Handler` around a provider. `tell` gets the events of what was done, those of rehearsed failures apart."""
 
-    def __init__(self, provider: Provider) -> None:
+    def __init__(self, provider: Provider, tell: Tell = silent) -> None:
         self._provider = provider
+        self._tell = tell
         self._marks = Marks()
         self._ids = Ids("request")
 
@@ -93,6 +110,8 @@ class StandIn:
         if mark is not None and mark.wait is not None:
             headers["Retry-After"] = f"{mark.wait:g}"
         stream = Whole(said.body) if mark is None else spoilt(mark, said.body)
+        for told in said.told if mark is None or mark.what == "slow" else ():
+            self._tell(told)
         return _respond(request, said, stream, headers)
 
     def _say(self, asked: Asked, mark: Mark | None) -> Said:

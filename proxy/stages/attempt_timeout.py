@@ -52,9 +52,12 @@ class AttemptTimeoutStage:
             if not alarm.rang:
                 raise
             error = self._too_slow(deadline)
+            call.unanswered = error.code
             self._note(request, error, now)
             raise error from None
         except (Refusal, UpstreamFailure) as error:
+            if isinstance(error, UpstreamFailure) and error.sent:
+                call.unanswered = error.code
             self._note(request, error, now)
             raise
         self._ended(self._upstream, attempt_outcome(response.status), self._now() - now)

@@ -106,7 +106,6 @@ LATER = {
     "the key of encrypted secrets": ("secrets_key: {file: secrets.key}", "secrets_key"),
     "shared state": ("state: {url: 'redis://h'}", "state.url"),
     "sealed debug logs": ("debug_log: {seal_to: abc}", "debug_log.seal_to"),
-    "capabilities": ("capabilities: {payments: {provider: mock}}", "capabilities"),
 }
 
 

@@ -130,6 +130,7 @@ def test_what_the_manifest_calls_code_is_there(name):
         module, _, _ = named.partition(":")
         assert (integrations.folder(name) / f"{module}.py").is_file()
     assert integrations.has_fake(name) == (name in NAMED)
+    assert bool(manifest(name).get("capabilities")) == (name in NAMED)
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 
 from proxy.integrations.memory import Ids
 from proxy.integrations.slack import files, messages
 from proxy.integrations.slack.arguments import Arguments
-from proxy.integrations.slack.workspace import Record, Refused, Workspace
-from proxy.integrations.stand_in import Asked, Said, StandIn, said_json
+from proxy.integrations.slack.workspace import TEAM, Message, Record, Refused, Workspace
+from proxy.integrations.stand_in import Asked, Said, StandIn, Tell, Told, said_json, silent
 from proxy.pipeline import Handler
 
 METHODS: dict[str, Callable[[Workspace, Arguments], Record]] = {
@@ -37,9 +39,9 @@ ERRORS = {  # status -> error; by Slack's own page of errors that every method m
 }
 
 
-def fake(*, wall: Callable[[], float]) -> Handler:
+def fake(*, wall: Callable[[], float], tell: Tell = silent) -> Handler:
     """A new workspace without messages. `wall`: Unix seconds."""
-    return StandIn(Slack(wall))
+    return StandIn(Slack(wall), tell)
 
 
 class Slack:
@@ -47,6 +49,7 @@ class Slack:
 
     def __init__(self, wall: Callable[[], float]) -> None:
         self._workspace = Workspace(wall)
+        self._events = Ids(f"slack event {wall():.0f}")  # a webhook remembers them across restarts of this
 
     def answer(self, asked: Asked) -> Said:
         if asked.origin == "files":
@@ -54,7 +57,9 @@ class Slack:
         if asked.origin is not None:
             return Said(404, b"no_team", {"Content-Type": "text/plain"})
         try:
-            return said_json(200, {"ok": True, **self._act(asked)})
+            said = said_json(200, {"ok": True, **self._act(asked)})
+            posted, self._workspace.posted = self._workspace.posted, []
+            return replace(said, told=tuple(map(self._told, posted)))
         except Refused as refused:
             return said_json(200, {"ok": False, "error": str(refused)})
 
@@ -64,6 +69,18 @@ class Slack:
 
     def request_id(self, ids: Ids) -> tuple[str, str]:
         return "X-Slack-Req-Id", ids.hexadecimal(32)
+
+    def _told(self, message: Message) -> Told:
+        event = {**message.shown(), "channel": message.channel, "event_ts": message.ts, "channel_type": "channel"}
+        content = {
+            "type": "event_callback",
+            "team_id": TEAM,
+            "api_app_id": "A0APP",
+            "event": event,
+            "event_id": f"Ev{self._events.letters(9).upper()}",
+            "event_time": message.micros // 1_000_000,
+        }
+        return Told(json.dumps(content).encode(), {"Content-Type": "application/json"})
 
     def _act(self, asked: Asked) -> Record:
         name = "/".join(asked.segments)

@@ -81,6 +81,7 @@ class Workspace:
         self._ids = Ids("slack file")
         self._messages: dict[str, Shelf[Message]] = {channel: Shelf() for channel in CHANNELS}
         self._files: Shelf[File] = Shelf()
+        self.posted: list[Message] = []  # messages that nobody was told of yet
 
     def tick(self) -> int:
         """The time in microseconds, later than any told before."""
@@ -97,6 +98,7 @@ class Workspace:
     def post(self, channel: str, text: str, extras: Record, thread: str | None = None) -> Message:
         message = Message(micros=self.tick(), channel=channel, text=text, extras=extras, thread=thread)
         self._messages[channel].put(message.ts, message)
+        self.posted.append(message)
         return message
 
     def message(self, channel: str, ts: str) -> Message:

@@ -21,15 +21,15 @@ from proxy.integrations.soap.envelope import (
     version_of,
 )
 from proxy.integrations.soap.wsdl import NAMESPACE, wsdl
-from proxy.integrations.stand_in import Asked, Said, StandIn
+from proxy.integrations.stand_in import Asked, Said, StandIn, Tell, silent
 from proxy.pipeline import Handler
 
 STOCK = {"SKU-1": 100, "SKU-2": 5, "SKU-EMPTY": 0}
 
 
-def fake(*, wall: Callable[[], float]) -> Handler:  # noqa: ARG001 - nothing here happens at a time
+def fake(*, wall: Callable[[], float], tell: Tell = silent) -> Handler:  # noqa: ARG001 - nothing here happens at a time
     """A new inventory with its first stock."""
-    return StandIn(Inventory())
+    return StandIn(Inventory(), tell)
 
 
 class _Reservation(NamedTuple):

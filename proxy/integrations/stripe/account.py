@@ -30,9 +30,11 @@ class Account:
         self._version = version
         self._shelves: dict[str, Shelf[Record]] = {kind: Shelf() for kind in KINDS}
         self._ids = {kind: Ids(f"stripe {kind}") for kind in KINDS}
+        self._ids["event"] = Ids(f"stripe event {wall():.0f}")  # a webhook remembers events across restarts of this
         self._secrets = Ids("stripe client_secret")
         self.cards: Shelf[Card] = Shelf()  # by the id of the payment method
         self.net: dict[str, int] = {}
+        self.happened: list[Record] = []  # events that nobody was told of yet
 
     def now(self) -> int:
         """Unix seconds, whole."""
@@ -67,7 +69,8 @@ class Account:
     def event(self, type: str, subject: Record) -> None:
         """Remembers that something happened, with the object as it is now."""
         fields = {"type": type, "api_version": self._version, "data": {"object": deepcopy(subject)}}
-        self.new("event", {**fields, "pending_webhooks": 0, "request": {"id": None, "idempotency_key": None}})
+        more = {"pending_webhooks": 0, "request": {"id": None, "idempotency_key": None}}
+        self.happened.append(self.new("event", {**fields, **more}))
 
     def earn(self, currency: str, amount: int) -> None:
         """Money that came in, or, below zero, went back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
@@ -10,7 +11,7 @@ from typing import NamedTuple
 from proxy.integrations import forms
 from proxy.integrations.memory import Ids, Shelf
 from proxy.integrations.routes import Routes
-from proxy.integrations.stand_in import Asked, Said, StandIn, said_json
+from proxy.integrations.stand_in import Asked, Said, StandIn, Tell, Told, said_json, silent
 from proxy.integrations.stripe import charges, customers, listing, payment_intents, payment_methods
 from proxy.integrations.stripe.account import Account, Record
 from proxy.integrations.stripe.parameters import Parameters
@@ -66,9 +67,25 @@ ROUTES = Routes[Callable[..., Record]](
 )
 
 
-def fake(*, wall: Callable[[], float]) -> Handler:
+TOLD = frozenset(  # types of events that are sent
+    {
+        "payment_intent.succeeded",
+        "payment_intent.payment_failed",
+        "charge.succeeded",
+        "charge.refunded",
+        "customer.created",
+    }
+)
+
+
+def fake(*, wall: Callable[[], float], tell: Tell = silent) -> Handler:
     """A new, empty account. `wall`: Unix seconds."""
-    return StandIn(Stripe(wall))
+    return StandIn(Stripe(wall), tell)
+
+
+def _told(event: Record) -> Told:
+    content = json.dumps({**event, "pending_webhooks": 1}, indent=2).encode()
+    return Told(content, {"Content-Type": "application/json; charset=utf-8", "User-Agent": "Stripe/1.0"})
 
 
 class _Kept(NamedTuple):
@@ -94,7 +111,9 @@ class Stripe:
             said = self._act(asked) if key is None else self._act_once(asked, key)
         except Refused as refused:
             said = said_json(refused.status, {"error": refused.error})
-        return replace(said, headers={**said.headers, **echoed})
+        happened, self._account.happened = self._account.happened, []
+        told = tuple(_told(event) for event in happened if event["type"] in TOLD)
+        return replace(said, headers={**said.headers, **echoed}, told=told)
 
     def error(self, status: int, _: Asked) -> Said:
         return said_json(status, {"error": shape(status)})

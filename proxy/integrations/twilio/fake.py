@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from proxy.integrations import forms
 from proxy.integrations.memory import Ids, Shelf
 from proxy.integrations.routes import Routes
-from proxy.integrations.stand_in import Asked, Said, StandIn, said_json
+from proxy.integrations.stand_in import Asked, Said, StandIn, Tell, Told, said_json, silent
 from proxy.integrations.twilio.segments import segments
 from proxy.pipeline import Handler
 
@@ -53,9 +53,9 @@ class Refused(Exception):
         self.status = status
 
 
-def fake(*, wall: Callable[[], float]) -> Handler:
+def fake(*, wall: Callable[[], float], tell: Tell = silent) -> Handler:
     """New, empty accounts. `wall`: Unix seconds."""
-    return StandIn(Twilio(wall))
+    return StandIn(Twilio(wall), tell)
 
 
 class Twilio:
@@ -64,6 +64,7 @@ class Twilio:
     def __init__(self, wall: Callable[[], float]) -> None:
         self._wall = wall
         self._ids = Ids("twilio message")
+        self._tokens = Ids(f"twilio token {wall():.0f}")  # a webhook remembers them across restarts of this
         self._messages: Shelf[_Message] = Shelf()
         self._routes = Routes[Callable[..., Said]](
             {
@@ -116,7 +117,13 @@ class Twilio:
             media=sum(name == "MediaUrl" for name, _ in forms.pairs(asked.body)),
         )
         self._messages.put(sid, message)
-        return said_json(201, message.shown(now))
+        said = said_json(201, message.shown(now))
+        return replace(said, told=self._callbacks(message)) if given.get("StatusCallback") else said
+
+    def _callbacks(self, message: _Message) -> tuple[Told, ...]:
+        """What a `StatusCallback` is told, when the message has that age."""
+        ages = sorted((age, status) for age, status in AGES if status != "queued")
+        return tuple(message.callback(status, age, self._tokens.hexadecimal(32)) for age, status in ages)
 
     def _read(self, asked: Asked, account: str, sid: str) -> Said:
         return said_json(200, self._find(asked, account, sid).shown(self._wall()))
@@ -173,6 +180,22 @@ class _Message:
     service: str | None
     text: str
     media: int
+
+    def callback(self, status: str, age: float, token: str) -> Told:
+        """One status callback. `token`: names it for whoever gets it twice."""
+        fields = {
+            "AccountSid": self.account,
+            "ApiVersion": VERSION,
+            "From": self.sender or "",
+            "MessageSid": self.sid,
+            "MessageStatus": status,
+            "SmsSid": self.sid,
+            "SmsStatus": status,
+            "To": self.to,
+        } | ({} if self.service is None else {"MessagingServiceSid": self.service})
+        kind = "application/x-www-form-urlencoded; charset=UTF-8"
+        headers = {"Content-Type": kind, "User-Agent": "TwilioProxy/1.1", "I-Twilio-Idempotency-Token": token}
+        return Told(urlencode(fields).encode(), headers, age)
 
     def shown(self, now: float) -> Record:
         age = now - self.made
