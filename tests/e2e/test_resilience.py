@@ -1,52 +1,14 @@
 """What an application sees when a provider is sick: configuration in, bytes out, real time."""
 
-from __future__ import annotations
-
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support.program import Program
-from tests.support.scripted import Line, ScriptedUpstream, plain
-from tests.support.standing import LISTEN
+from tests.support.scripted import plain
 
 FAST = "retry: {backoff: {base: 10ms}}, breaker: off"
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory) -> Iterator[Stage]:
-    """`stage(script, keys)`: an upstream of its own in a program that all tests of this file share."""
-    config = tmp_path_factory.mktemp("resilience") / "config.yaml"
-    made = Stage(config)
-    yield made
-    made.close()
-
-
-class Stage:
-    """One program, to whose file each test adds an upstream."""
-
-    def __init__(self, config: Path) -> None:
-        config.write_text(f"{LISTEN}upstreams:\n")
-        self.program = Program(config)
-        self._upstreams: list[ScriptedUpstream] = []
-
-    def __call__(self, script: Sequence[Line] = (), keys: str = "") -> tuple[str, ScriptedUpstream]:
-        """The upstream, and its address behind the proxy."""
-        upstream = ScriptedUpstream(*script)
-        self._upstreams.append(upstream)
-        name = f"api{len(self._upstreams)}"
-        line = f"  {name}: {{url: {upstream.url}{keys and ', '}{keys}}}\n"
-        assert '"taken":true' in self.program.reload(self.program.config.read_text() + line)
-        return f"{self.program.proxy}/{name}", upstream
-
-    def close(self) -> None:
-        self.program.stop()
-        for one in self._upstreams:
-            one.close()
 
 
 def test_a_told_wait_holds_every_caller_and_then_all_succeed(stage):
