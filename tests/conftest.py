@@ -3,9 +3,16 @@
 import asyncio
 import inspect
 
+import hypothesis
 import pytest
 
 from tests.support.loop import JumpingLoop
+
+# an example that took long says something of the machine, not of the code
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.hookimpl(tryfirst=True)

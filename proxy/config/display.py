@@ -7,6 +7,7 @@ brought a secret along; numbers and fixed words are shown as they are in force.
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -47,7 +48,7 @@ def _rows(key: str, hint: Any, value: Any, settings: Settings) -> Iterator[Row]:
         for name, field in shape(type(value)).items():
             if name not in _NOT_SHOWN:
                 yield from _rows(f"{key}.{name}", field.hint, getattr(value, attribute(name)), settings)
-    elif isinstance(value, Mapping) and value:
+    elif isinstance(value, Mapping) and value and hint is not object:
         inner = typing.get_args(_single(hint))
         for name, one in value.items():
             yield from _rows(f"{key}.{name}", inner[1] if len(inner) > 1 else object, one, settings)
@@ -71,6 +72,8 @@ def _shown(key: str, hint: Any, value: Any, settings: Settings) -> str:
         return "[" + ", ".join(_shown(f"{key}[{place}]", inner, one, settings) for place, one in enumerate(items)) + "]"
     if isinstance(value, str) and typing.get_origin(_single(hint)) is not Literal:
         return _without_password(key, settings.written.get(key, value)) or ""
+    if isinstance(value, dict | list) and key in settings.written:
+        return settings.written[key]
     return "off" if value is None and key.endswith(_SWITCHES) else spelled(hint, value)
 
 
@@ -87,6 +90,8 @@ def spelled(hint: Any, value: Any) -> str:
     """A value as a file would write it: `2s`, `64KiB`, `20%`, `true`, `none`."""
     if value is None or isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, dict | list) and value:
+        return json.dumps(value)
     marks = getattr(_single(hint), "__metadata__", ())
     for mark in marks:
         if isinstance(mark, Spelling) and mark.parse in _WRITERS:

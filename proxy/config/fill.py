@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 from proxy.config.complaints import Complaints, near
 from proxy.config.ranges import limits
-from proxy.config.tree import Node, entries, plain, resolved, text
+from proxy.config.tree import Node, entries, items, plain, resolved, text
 from proxy.units import Spelling
 
 T = TypeVar("T")
@@ -109,14 +109,16 @@ class Filling:
         except Wrong as wrong:
             self.complaints.add(node, wrong.allowed, given=wrong.given, meant=wrong.meant)
             return BAD
-        self._trace(node, at)
+        if hint is object or not isinstance(node.content, dict):
+            self._trace(node, at)
         return value
 
     def _trace(self, node: Node, at: str) -> None:
-        if not isinstance(node.content, dict):
-            self.where[at] = node.origin
-            if node.written is not None:
-                self.written[at] = node.written
+        self.where[at] = node.origin
+        if isinstance(node.content, dict | list) and _has_variables(node):
+            self.written[at] = "a document with variables in it"
+        if node.written is not None:
+            self.written[at] = node.written
 
     def _read(self, hint: Any, node: Node, at: str) -> Any:
         if hint in (Node, object):
@@ -178,6 +180,11 @@ class Filling:
             raise Wrong("a map")
         found = {key: self.value(hint, one, f"{at}.{key}") for key, one in content.items()}
         return BAD if any(value is BAD for value in found.values()) else found
+
+
+def _has_variables(node: Node) -> bool:
+    inner = [*entries(node).values(), *items(node)]
+    return node.written is not None or any(map(_has_variables, inner))
 
 
 def _says_none(wanted: list[Any], node: Node, at: str) -> bool:

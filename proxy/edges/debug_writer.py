@@ -173,17 +173,24 @@ _OLDEST = "seq <= (SELECT min(seq) + (max(seq) - min(seq)) / 10 FROM calls)"
 def _open(path: Path) -> sqlite3.Connection:
     _make_private(path)
     database = sqlite3.connect(path, timeout=5, check_same_thread=False)
+    try:
+        _prepare(database, path)
+    except BaseException:  # a file that is no database: what was opened is closed again
+        database.close()
+        raise
+    return database
+
+
+def _prepare(database: sqlite3.Connection, path: Path) -> None:
     database.execute("PRAGMA auto_vacuum = INCREMENTAL")
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
     database.execute("PRAGMA secure_delete = ON")
     database.execute("PRAGMA journal_size_limit = 4194304")
     if database.execute("PRAGMA user_version").fetchone()[0] not in {0, VERSION}:
-        database.close()
         raise OSError(0, "another version of Outrigger wrote it", str(path))
     database.executescript(_SCHEMA)
     database.execute(f"PRAGMA user_version = {VERSION}")
-    return database
 
 
 def _make_private(path: Path) -> None:

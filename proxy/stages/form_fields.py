@@ -42,12 +42,11 @@ class FormFieldsStage:
         return await call_next(request)
 
     async def _read(self, request: Request, passing: Stream) -> bytes:
-        progress = request.call.progress
-        progress(math.inf)  # nothing was sent: the upstream cannot be late
+        # nothing was sent: the upstream cannot be late; the transport says when that changes, and bounds connecting
+        request.call.progress(math.inf)
         pieces = []
         while piece := await self._piece(passing):
             pieces.append(piece)
-        progress()
         return b"".join(pieces)
 
     async def _piece(self, passing: Stream) -> bytes:

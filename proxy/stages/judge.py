@@ -61,19 +61,19 @@ class JudgeStage:
 
     async def __call__(self, request: Request, call_next: Handler) -> Response:
         response = await call_next(request)
-        finding = SILENT
-        if self._classifier is not None and self._classifier.concerns(response.status):
-            finding = await self._found(self._classifier, request, response)
-        if response.status < 400 and finding is SILENT:
+        finding = None if self._classifier is None else await self._found(self._classifier, request, response)
+        if finding is None and response.status < 400:
             response.verdict = self._plain.get(response.status, FINE)
             if self._limits is not None:
                 self._look_ahead(self._limits, request, response)
         else:
-            response.verdict = self._judged(request, response, finding)
+            response.verdict = self._judged(request, response, finding or SILENT)
         return response
 
-    async def _found(self, classifier: Classifier, request: Request, response: Response) -> Finding:
-        """What the rules say; closes the answer where its body breaks off or the call is over."""
+    async def _found(self, classifier: Classifier, request: Request, response: Response) -> Finding | None:
+        """What the rules say, None for nothing; closes the answer where its body breaks off or the call is over."""
+        if not classifier.concerns(response.status):
+            return None
         body = None
         if classifier.wants_body(response.status, response.headers) and not _asks_for_a_range(request.headers):
             try:
@@ -84,7 +84,8 @@ class JudgeStage:
             except BaseException:
                 response.close()
                 raise
-        return classifier.find(response.status, response.headers, body, self._clock.wall())
+        found = classifier.find(response.status, response.headers, body, self._clock.wall())
+        return None if found is SILENT else found
 
     async def _peeked(self, most: int, request: Request, response: Response) -> bytes | None:
         """The whole body, which is put back; None where it is longer than `most` or takes its time."""

@@ -3,7 +3,8 @@
 import json
 import shutil
 
-from tests.support.command import ROOT, outrigger
+from tests.support.command import ROOT
+from tests.support.command import typed as outrigger
 
 BROKEN = """\
 version: 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from proxy.cli.explain import explain
-from tests.support.command import outrigger
+from tests.support.command import typed as outrigger
 
 TEXT = """\
 defaults:

@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.command import Ended, outrigger
+from tests.support.command import Ended
+from tests.support.command import typed as outrigger
 from tests.support.program import PATIENCE, Program
 
 COMMANDS = (

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from proxy.cli.rehearse import rehearse
-from tests.support.command import outrigger
+from tests.support.command import typed as outrigger
 
 TEXT = """\
 secrets: {key: {env: KEY}, user: {env: USER_NAME}, word: {env: WORD}}

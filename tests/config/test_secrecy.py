@@ -82,11 +82,14 @@ upstreams:
     debug: {redact: ["${KEY}"]}
     timeout: {total: "${TOTAL}"}
     mode: "${MODE}"
+    fallback: {status: 200, headers: {X-Key: "${KEY}"}, body: {items: [{key: "${KEY}"}]}}
+    faults: [{status: 503, headers: {X-Key: "${KEY}"}}]
 """
     environ = {"HOST": "a.example", "KEY": SECRET, "TOTAL": "5s", "MODE": "live"}
     found = {row.key.removeprefix("upstreams.a."): row for row in rows(settings(tmp_path, text, environ))}
     assert SECRET not in repr(found)
     assert found["inject.headers.X-Key"].value == "${KEY}"
+    assert found["fallback.body"].value == "a document with variables in it"
     assert found["url"].value == "https://${HOST}/v1"
     assert (found["timeout.total"].value, found["timeout.total"].origin) == ("5s", "config.yaml:7 (${TOTAL})")
     assert (found["mode"].value, found["mode"].origin) == ("live", "config.yaml:8 (${MODE})")

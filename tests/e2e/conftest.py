@@ -9,6 +9,7 @@ import pytest
 from tests.support.by_hand import ByHand, Peer
 from tests.support.program import LISTEN, Program
 from tests.support.scripted import Line, ScriptedUpstream
+from tests.support.standing import Stage
 
 Run = Callable[..., Program]
 
@@ -25,6 +26,14 @@ def provider() -> Iterator[Callable[..., ScriptedUpstream]]:
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """`stage(script, keys)`: an upstream of its own in a program that all tests of the file share."""
+    made = Stage(tmp_path_factory.mktemp("stage") / "config.yaml")
+    yield made
+    made.close()
 
 
 @pytest.fixture

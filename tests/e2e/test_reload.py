@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.program import Program
 from tests.support.scripted import ScriptedUpstream, plain
+from tests.support.standing import standing
 
 FAST = "retry: {attempts: 1}\n"
 
@@ -59,9 +60,16 @@ INVALID = {
 }
 
 
+@pytest.fixture(scope="module")
+def steady(tmp_path_factory):
+    """A program whose file is refused again and again."""
+    with standing(tmp_path_factory.mktemp("steady"), keys="body: {max: 10}") as (program, _):
+        yield program
+
+
 @pytest.mark.parametrize(("old", "new", "named"), INVALID.values(), ids=INVALID)
-def test_an_invalid_file_changes_nothing_and_the_log_says_why(through, old, new, named):
-    program, _ = through(keys="body: {max: 10}")
+def test_an_invalid_file_changes_nothing_and_the_log_says_why(steady, old, new, named):
+    program = steady
     good = text_of(program)
     line = program.reload(good.replace(old, new))
     assert '"taken":false' in line

@@ -121,6 +121,6 @@ def test_a_provider_that_is_down_is_the_library_s_own_error_and_a_quick_one(prog
     began = time.monotonic()
     with pytest.raises(kind) as raised:
         call(f"{program.proxy}/{upstream}")
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 2  # a library that went on trying would take longer
     assert read(raised.value) == said
     assert program.metrics()[tried] == before

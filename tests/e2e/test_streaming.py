@@ -2,14 +2,54 @@
 
 import http.client
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.by_hand import Peer, connect
+from tests.support.by_hand import ByHand, Peer, connect
+from tests.support.program import Program
+from tests.support.standing import LISTEN
 
 GIB = 1 << 30
 GROWTH = 8 << 20
 GET = b"GET /api/x HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+class Shared:
+    """One program for all tests that measure no memory; each says how its upstream plays."""
+
+    def __init__(self, program: Program, plays: list[Callable[[Peer], None]]) -> None:
+        self.program = program
+        self._plays = plays
+        self._before: dict[str, float] = {}
+
+    def __call__(self, play: Callable[[Peer], None]) -> Program:
+        self._plays.append(play)
+        self._before = {code: self.program.calls(code) for code in CODES}
+        return self.program
+
+    def calls(self, code: str) -> float:
+        """Calls that ended so since the play began."""
+        return self.program.calls(code) - self._before[code]
+
+
+CODES = ("client_gone", "upstream_reset", "upstream_protocol_error")
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory) -> Iterator[Shared]:
+    plays: list[Callable[[Peer], None]] = []
+
+    def play(peer: Peer) -> None:
+        plays[-1](peer)
+
+    upstream = ByHand(play)
+    config = tmp_path_factory.mktemp("streaming") / "config.yaml"
+    config.write_text(f"{LISTEN}upstreams: {{api: {{url: {upstream.url}, breaker: off}}}}\n")
+    program = Program(config)
+    yield Shared(program, plays)
+    program.stop()
+    upstream.close()
 
 
 def put(size: int) -> bytes:
@@ -23,7 +63,7 @@ def small(program) -> None:
         client.head()
 
 
-def test_events_arrive_one_by_one_as_they_are_sent(by_hand):
+def test_events_arrive_one_by_one_as_they_are_sent(shared):
     def serve(upstream: Peer) -> None:
         upstream.head()
         upstream.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -35,7 +75,7 @@ def test_events_arrive_one_by_one_as_they_are_sent(by_hand):
         upstream.send(b"0\r\n\r\n")
 
     seen: list[bytes] = []
-    program, _ = by_hand(serve)
+    program = shared(serve)
     connection = http.client.HTTPConnection(program.proxy.removeprefix("http://"), timeout=5)
     connection.request("GET", "/api/events")
     answer = connection.getresponse()
@@ -156,7 +196,7 @@ MOMENTS = {
 
 
 @pytest.mark.parametrize("said", MOMENTS.values(), ids=MOMENTS)
-def test_when_the_client_is_gone_the_upstream_connection_is_closed(by_hand, said):
+def test_when_the_client_is_gone_the_upstream_connection_is_closed(shared, said):
     ended: list[bool] = []
     arrived: list[bytes] = []
 
@@ -166,14 +206,14 @@ def test_when_the_client_is_gone_the_upstream_connection_is_closed(by_hand, said
             upstream.send(said)
         ended.append(upstream.ended())
 
-    program, _ = by_hand(serve)
+    program = shared(serve)
     with connect(program.proxy) as client:
         client.send(GET)
         program.until(lambda: bool(arrived))
         if said:
             client.until(b"abc")
-    program.until(lambda: ended == [True], 2)
-    program.until(lambda: program.calls("client_gone") == 1)
+    program.until(lambda: ended == [True])
+    program.until(lambda: shared.calls("client_gone") == 1)
     assert program.metrics()['outrigger_in_flight{upstream="api"}'] == 0
 
 
@@ -186,27 +226,27 @@ BREAKS = {
 
 
 @pytest.mark.parametrize(("said", "passed"), BREAKS.values(), ids=BREAKS)
-def test_a_broken_body_is_seen_as_broken(by_hand, said, passed):
+def test_a_broken_body_is_seen_as_broken(shared, said, passed):
     def serve(upstream: Peer) -> None:
         upstream.head()
         upstream.send(b"HTTP/1.1 200 OK\r\n" + said)
 
-    program, _ = by_hand(serve)
+    program = shared(serve)
     with connect(program.proxy) as client:
         client.send(GET)
         head, body = client.head(), client.rest()
     assert head.startswith(b"HTTP/1.1 200")
     assert body == passed  # neither filled up nor given a last chunk
     code = "upstream_protocol_error" if b"zz" in said else "upstream_reset"
-    program.until(lambda: program.calls(code) == 1)
+    program.until(lambda: shared.calls(code) == 1)
 
 
-def test_an_old_client_sees_a_broken_body_as_a_reset(by_hand):
+def test_an_old_client_sees_a_broken_body_as_a_reset(shared):
     def serve(upstream: Peer) -> None:
         upstream.head()
         upstream.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
 
-    program, _ = by_hand(serve)
+    program = shared(serve)
     with connect(program.proxy) as client:
         client.send(b"GET /api/x HTTP/1.0\r\nHost: localhost\r\n\r\n")
         with pytest.raises(ConnectionResetError):

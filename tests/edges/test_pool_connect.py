@@ -130,7 +130,7 @@ async def test_when_one_address_refuses_the_next_is_tried_at_once():
             async with transport_to("http://localhost", lookup=names) as transport:
                 started = asyncio.get_running_loop().time()
                 assert await body_of(await transport(request())) == b"ok"
-                assert asyncio.get_running_loop().time() - started < 0.2
+                assert asyncio.get_running_loop().time() - started < 0.45  # not 0.25 for each
 
 
 async def test_when_one_address_is_silent_the_next_is_tried_beside_it():

@@ -138,7 +138,7 @@ def _folded(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]
     return [(name.lower(), value.lower() if name.lower() == codings else value) for name, value in headers]
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800)
 @given(mutated())
 def test_what_we_serve_is_what_h11_reads(raw: bytes) -> None:
     read = ours(raw)
@@ -146,7 +146,7 @@ def test_what_we_serve_is_what_h11_reads(raw: bytes) -> None:
         assert read == oracle(raw.lstrip(b"\r\n"))  # h11 takes no empty lines before a request
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     BODIES,
     st.lists(st.tuples(NAMES.filter(lambda name: b"-" not in name), VALUES), max_size=3),

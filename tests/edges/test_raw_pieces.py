@@ -61,7 +61,7 @@ async def test_a_long_request_in_pieces_is_read_like_one(name: str) -> None:
         same(name, LONG[name], await outcome(*(raw[at : at + size] for at in range(0, len(raw), size))), whole)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(sorted(SHORT)), min_size=1, max_size=4), st.lists(st.integers(1, 90), max_size=12))
 def test_several_requests_in_any_pieces_are_read_like_one_by_one(names: list[str], cuts: list[int]) -> None:
     rows = [SHORT[name] for name in names]

@@ -209,7 +209,10 @@ REFUSED = {
     "a request line over 8 KiB": (b"POST /%b HTTP/1.1\r\nHost: a\r\n\r\n" % (b"x" * 8192), 431),
     "101 fields": (b"POST /stripe HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * 100 + b"\r\n", 431),
     "TRACE": (b"TRACE /stripe HTTP/1.1\r\nHost: a\r\n\r\n", 405),
-    "another expectation": (b"POST /stripe HTTP/1.1\r\nHost: a\r\nExpect: tea\r\nContent-Length: 1\r\n\r\n", 417),
+    "another expectation": (
+        b"POST /stripe HTTP/1.1\r\nHost: a\r\nExpect: tea\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx",
+        417,
+    ),
     "a path in capitals": (b"POST /Stripe HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404),
     "the admin listener's path": (b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 404),
 }

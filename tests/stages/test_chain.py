@@ -174,7 +174,7 @@ SMALL = {
 
 
 @given(st.lists(LINES, min_size=1, max_size=30), CALLS)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_whatever_ends_calls_nothing_of_them_is_left_and_each_was_heard_of_once(script, calls):
     async def story() -> None:
         chain = Chain(*script, FINE, **SMALL)

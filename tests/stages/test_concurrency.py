@@ -208,7 +208,7 @@ schedules = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.integers(1, 3), schedules)
 def test_places_taken_are_places_given_back_under_any_interleaving(most, schedule):
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:

@@ -26,3 +26,26 @@ def standing(
             yield program, upstream
         finally:
             program.stop()
+
+
+class Stage:
+    """One program, to whose file each test adds an upstream."""
+
+    def __init__(self, config: Path) -> None:
+        config.write_text(f"{LISTEN}upstreams:\n")
+        self.program = Program(config)
+        self._upstreams: list[ScriptedUpstream] = []
+
+    def __call__(self, script: Sequence[Line] = (), keys: str = "") -> tuple[str, ScriptedUpstream]:
+        """The upstream, and its address behind the proxy."""
+        upstream = ScriptedUpstream(*script)
+        self._upstreams.append(upstream)
+        name = f"api{len(self._upstreams)}"
+        line = f"  {name}: {{url: {upstream.url}{keys and ', '}{keys}}}\n"
+        assert '"taken":true' in self.program.reload(self.program.config.read_text() + line)
+        return f"{self.program.proxy}/{name}", upstream
+
+    def close(self) -> None:
+        self.program.stop()
+        for one in self._upstreams:
+            one.close()
