@@ -33,7 +33,7 @@ class Owner(Protocol):
 
 
 class UpstreamConnection(asyncio.Protocol):
-    """`since`: when it became free; what the pool notes there."""
+    """`since`: when it became free; what the pool notes there. `is_closing()`: it can carry nothing any more."""
 
     __slots__ = (
         "_busy",
@@ -46,6 +46,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_transport",
         "_waiter",
         "_writable",
+        "is_closing",
         "since",
     )
 
@@ -92,11 +93,6 @@ class UpstreamConnection(asyncio.Protocol):
         if self._inbox is not None:
             self._inbox.fail(_lost())
         self._transport.abort()
-
-    @property
-    def is_closing(self) -> bool:
-        """True once it can carry nothing any more."""
-        return self._transport.is_closing()
 
     # Bytes out
 
@@ -156,6 +152,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self.is_closing = transport.is_closing
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
 
     def data_received(self, data: bytes) -> None:

@@ -94,7 +94,9 @@ class Writer:
                     content = body.take()
                     if len(content) != length:
                         raise ValueError(_NOT_AS_LONG)
-                    self.write([head, content])
+                    if self._transport.is_closing():
+                        raise ClientGone
+                    self._transport.write(head + content)
                 else:
                     await self._send([head], body, length, chunked=chunked)
             except ProxyError as error:

@@ -264,7 +264,8 @@ class ServerConnection(asyncio.Protocol):
 
     def _await_next(self, rest: bytes) -> None:
         self._state, self._since, self._rest = IDLE, self._service.now(), b""
-        self._resume()
+        if not self._transport.is_reading():
+            self._transport.resume_reading()
         if rest:
             self._collect(rest)
         elif self._service.draining:
