@@ -11,9 +11,10 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
+from proxy.body import Body, Stream, Whole
 from proxy.config.schema import DeliverSettings
 from proxy.errors import ProxyError, UpstreamFailure
-from proxy.model import Body, Headers, Request, Response, Stream, Whole
+from proxy.model import Headers, Request, Response
 from proxy.rules.headers import HeaderPass
 from proxy.rules.incoming import Incoming
 from proxy.rules.signatures import Naming

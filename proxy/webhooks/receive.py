@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import NoReturn
 
+from proxy.body import Whole
 from proxy.config.schema import WebhookSettings
 from proxy.errors import Refusal
 from proxy.events import Events
-from proxy.model import Headers, Request, Response, Whole
+from proxy.model import Headers, Request, Response
 from proxy.rules.credentials import Secret
 from proxy.rules.handshakes import HANDSHAKES, BadHandshake, Handshake, Ours
 from proxy.rules.incoming import Incoming

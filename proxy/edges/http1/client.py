@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol, cast
 
+from proxy.body import Stream, Whole
 from proxy.edges.http1.bodies import Arriving, Patience, Upload, application_stalls, upstream_takes_nothing
 from proxy.edges.http1.reader import DONE, HEAD, UNTIL_CLOSE, AnswerReader
 from proxy.edges.http1.wire import HIGH_WATER, Inbox, content_length, request_head, reset
 from proxy.errors import ProxyError, StaleConnection, UpstreamFailure
-from proxy.model import Call, Headers, Request, Response, Stream, Whole
+from proxy.model import Call, Headers, Request, Response
 from proxy.rules.upstream_heads import Heads
 
 _EMPTY = {method: content_length(0) for method in ("POST", "PUT", "PATCH")}  # without a body they say so

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from proxy.body import Stream, Whole
 from proxy.edges.http1.wire import CHUNKED, CLOSE, HIGH_WATER, LAST_CHUNK, chunk, content_length, response_head
 from proxy.errors import ClientGone, ProxyError, Refusal
-from proxy.model import Response, Stream, Whole
+from proxy.model import Response
 
 if TYPE_CHECKING:
     from proxy.edges.http1.service import Service

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 
+from proxy.body import Body
 from proxy.edges.http1.request_reader import Chunks, Head, find_head
 from proxy.edges.http1.response_writer import BROKEN, CUT, OPEN, Writer
 from proxy.edges.http1.service import Service, host_of
 from proxy.edges.http1.wire import HIGH_WATER, Inbox, reset
 from proxy.errors import ClientGone, Refusal
-from proxy.model import Body, Request, Response
+from proxy.model import Request, Response
 from proxy.pipeline import Handler
 
 # | state   | bytes that arrive                          | leaves by                                         |
