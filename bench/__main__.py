@@ -13,6 +13,8 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from bench import pieces
+from bench.bodies import growth, idle, ten_mebibytes
 from bench.chain import chain
 from bench.inbox import inbox
 from bench.load import load
@@ -29,15 +31,23 @@ def main() -> None:
         found = [outrigger(here, upstream.port), envoy(here, upstream.port), haproxy(here, upstream.port)]
         peers = [peer for peer in found if peer is not None]
         small(peers)
+        ten_mebibytes(peers, ROUNDS)
         added(peers, upstream)
+        captured(here, upstream)
+        growth(here, upstream.port)
+        idle(here, upstream.port)
         start(here, upstream)
         print(inbox(here))
         print(webhooks(here))
         print(f"chain_only     {chain(here):.1f} µs   (rules and stages around an upstream that answers at once)")
+        print(
+            f"headers_out {pieces.headers_out():.1f} µs   breaker_ok {pieces.breaker_ok():.1f} µs   "
+            f"metrics {pieces.metrics():.1f} µs   stripe_event_5KiB verified {pieces.verified():.1f} µs"
+        )
 
 
-def small(peers: list[Process]) -> None:
-    """CPU per request, 1 KB of JSON, 32 connections; rounds of all programs alternate."""
+def small(peers: list[Process], row: str = "request_small") -> None:
+    """CPU per request, 1 KB of JSON, 32 connections; rounds of all programs alternate. The first one is ours."""
     costs: dict[str, list[float]] = {peer.name: [] for peer in peers}
     lines: dict[str, str] = {}
     with ExitStack() as running:
@@ -52,13 +62,22 @@ def small(peers: list[Process]) -> None:
                 f"p50 {run.p50:.2f} ms  p99 {run.p99:.2f} ms  {run.answers / SECONDS:,.0f}/s  "
                 f"rss {memory:.0f}→{peer.rss():.0f} MiB  errors {run.errors}"
             )
-    ours = statistics.median(costs["outrigger"])
+    first = peers[0].name
+    ours = statistics.median(costs[first])
     for name, values in costs.items():
         middle = statistics.median(values)
-        print(f"request_small  {name:10} cpu {middle:6.1f} µs ({min(values):.1f}-{max(values):.1f})  {lines[name]}")
+        print(f"{row:14} {name:10} cpu {middle:6.1f} µs ({min(values):.1f}-{max(values):.1f})  {lines[name]}")
     for name, values in costs.items():
-        if name != "outrigger":
-            print(f"request_small  outrigger ÷ {name} = {ours / statistics.median(values):.2f} of its CPU per request")
+        if name != first:
+            print(f"{row:14} {first} ÷ {name} = {ours / statistics.median(values):.2f} of its CPU per request")
+
+
+def captured(folder: Path, upstream: Process) -> None:
+    """Raw capture of every call, against none."""
+    more = f"    debug: {{raw: true}}\ndebug_log: {{enabled: true, path: {folder / 'debug.db'}}}\n"
+    small(
+        [outrigger(folder, upstream.port, "capture", more), outrigger(folder, upstream.port, "without")], "raw_capture"
+    )
 
 
 def added(peers: list[Process], upstream: Process) -> None:

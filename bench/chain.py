@@ -9,9 +9,10 @@ from pathlib import Path
 
 from bench.peers import CONFIG
 from proxy import app
+from proxy.body import Whole
 from proxy.config.load import load
 from proxy.edges.http1.listener import loop_factory
-from proxy.model import Call, Request, Response, Whole
+from proxy.model import Call, Request, Response
 from proxy.pipeline import onion
 from proxy.program import Program
 

@@ -15,6 +15,7 @@ from proxy.errors import Refusal
 
 Dice = Callable[[], float]  # uniform in [0, 1)
 LEAST = 0.001  # seconds; uvloop's clock and timers know no less, and its clock may be that much behind
+LOOK = 0.016  # seconds at most until a new alarm is sorted
 TICK = 0.018  # seconds; alarms within one tick share a timer of the loop. With LEAST still under 20 ms late
 
 
@@ -26,28 +27,43 @@ class Clock(NamedTuple):
 
 
 class Alarms:
-    """Timeouts that cost a set entry each and one timer per tick, because almost none of them ever rings."""
+    """Timeouts that cost a set entry each, because almost none of them ever rings.
+
+    A new alarm is only put among the young ones. All that are still there a tick later, which few are, are put where
+    their time says: those of one tick share a timer of the loop. So the usual alarm is never sorted, and moving it is
+    an assignment.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self.young: set[Alarm] = set()
+        self.awake = False  # somebody will look at the young ones
         self._ticks: dict[int, set[Alarm]] = {}
 
-    def at(self, when: float, *, looks: float | None = None) -> Alarm:
-        """A context manager whose block ends with `TimeoutError` at `when` (the loop's time; infinity: never).
+    def at(self, when: float) -> Alarm:
+        """A context manager whose block ends with `TimeoutError` at `when` (the loop's time; infinity: never)."""
+        return Alarm(self, when)
 
-        `looks`: a time before that, where the alarm may well be moved to: moving it there then costs next to nothing.
-        """
-        return Alarm(self, when, when if looks is None else looks)
+    def wake(self) -> None:
+        """Sees to it that young alarms are looked at soon."""
+        self.awake = True
+        self.loop.call_at(self.loop.time() + LOOK, self._look)
 
-    def join(self, alarm: Alarm, when: float) -> set[Alarm]:
-        """Puts the alarm among those that are looked at when it is `when`, and returns these."""
-        tick = math.ceil((when + LEAST) / TICK)  # a start that was read from a slow clock was really later
+    def join(self, alarm: Alarm) -> set[Alarm]:
+        """Puts the alarm among those of its time, and returns these."""
+        tick = math.ceil((alarm.when + LEAST) / TICK)  # a start that was read from a slow clock was really later
         alarms = self._ticks.get(tick)
         if alarms is None:
             alarms = self._ticks[tick] = set()
             self.loop.call_at(tick * TICK, self._ring, tick)
         alarms.add(alarm)
         return alarms
+
+    def _look(self) -> None:
+        self.awake = False
+        young, self.young = self.young, set()
+        for alarm in young:
+            alarm.grow()
 
     def _ring(self, tick: int) -> None:
         if self.loop.time() < tick * TICK:  # uvloop rounds a timer to the nearest millisecond
@@ -60,16 +76,16 @@ class Alarms:
 class Alarm:
     """One running timeout. It cancels the task that entered it, and turns that cancellation into `TimeoutError`.
 
-    It is looked at when it is `_due`, which is never after `when`; one that was moved meanwhile is put off then.
+    Once it is grown it is looked at when it is `_due`, which is never after `when`; if it was moved it is put off then.
     """
 
     __slots__ = ("_alarms", "_among", "_cancels", "_due", "_task", "rang", "when")
 
-    def __init__(self, alarms: Alarms, when: float, due: float) -> None:
+    def __init__(self, alarms: Alarms, when: float) -> None:
         self._alarms = alarms
         self._among: set[Alarm] | None = None  # those that are looked at together with it; None: never looked at
         self._task: asyncio.Task[object] | None = None
-        self._due = due
+        self._due = -math.inf  # while it is young nothing is before the next look
         self.when = when
         self.rang = False
 
@@ -77,15 +93,21 @@ class Alarm:
         """Rings at `when` instead; anything that is not before the next look costs nothing now."""
         self.when = when
         if when < self._due and self._task is not None:
-            self._leave()
-            self._join(when)
+            if self._among is not None:
+                self._among.discard(self)
+            self.grow()
+
+    def grow(self) -> None:
+        """Takes its place among the alarms of its time."""
+        self._due = self.when
+        self._among = None if self.when == math.inf else self._alarms.join(self)
 
     def ring(self) -> None:
         """Cancels the task, unless the alarm is set to a later time."""
         if self._task is None:
             return
         if self.when > self._due:
-            self._join(self.when)
+            self.grow()
             return
         self.rang = True
         self._task.cancel()
@@ -96,8 +118,10 @@ class Alarm:
         assert task is not None  # noqa: S101 - alarms are set inside tasks only
         self._task = task
         self._cancels = task.cancelling()
-        if self._due != math.inf:
-            self._among = alarms.join(self, self._due)
+        if not alarms.awake:
+            alarms.wake()
+        self._among = alarms.young
+        alarms.young.add(self)
         return self
 
     def __exit__(
@@ -108,14 +132,6 @@ class Alarm:
         task, self._task = self._task, None
         if self.rang and task is not None and task.uncancel() <= self._cancels and kind is asyncio.CancelledError:
             raise TimeoutError from error
-
-    def _join(self, when: float) -> None:
-        self._due = when
-        self._among = None if when == math.inf else self._alarms.join(self, when)
-
-    def _leave(self) -> None:
-        if self._among is not None:
-            self._among.discard(self)
 
 
 class Waits:

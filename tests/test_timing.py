@@ -33,17 +33,37 @@ async def test_an_alarm_moved_to_an_earlier_time_rings_then():
     assert 2.0 <= loop.time() <= 2.0 + TICK
 
 
-@pytest.mark.parametrize(
-    ("moved", "rings"), [(None, 5.0), (2.0, 2.0), (2.5, 2.5), (1.0, 1.0), (7.0, 7.0)], ids=lambda value: f"{value}"
-)
-async def test_an_alarm_with_an_earlier_look_rings_at_its_own_time(moved, rings):
+MOVES = {
+    "while it is young, to a later time": (0.001, 7.0),
+    "while it is young, to a time before the next look": (0.001, 0.002),
+    "while it is young, to the past": (0.01, 0.005),
+    "when it is grown, to a later time": (0.5, 7.0),
+    "when it is grown, to an earlier time": (0.5, 2.5),
+    "when it is grown, to now": (0.5, 0.5),
+}
+
+
+@pytest.mark.parametrize(("at", "when"), MOVES.values(), ids=MOVES)
+async def test_an_alarm_that_is_moved_rings_at_its_new_time(at, when):
     loop = asyncio.get_running_loop()
-    with pytest.raises(TimeoutError), Alarms(loop).at(5.0, looks=2.0) as alarm:
-        await asyncio.sleep(0.5)
-        if moved is not None:
-            alarm.move(moved)
+    with pytest.raises(TimeoutError), Alarms(loop).at(5.0) as alarm:
+        await asyncio.sleep(at)
+        alarm.move(when)
         await asyncio.sleep(60)
-    assert rings <= loop.time() <= rings + TICK
+    assert max(at, when) <= loop.time() <= max(at, when) + 0.02
+
+
+@pytest.mark.parametrize("length", [0.0, 0.0001, 0.001, 0.015, 0.016, 0.017, 0.018, 0.019, 0.033])
+@pytest.mark.parametrize("begins", [0.0, 0.0155, 0.0163, 0.0179])
+async def test_a_short_alarm_is_never_early_and_under_20_ms_late(begins, length):
+    loop = asyncio.get_running_loop()
+    alarms = Alarms(loop)
+    with alarms.at(100.0):  # the look that this one called for comes in the middle of the other's life
+        await asyncio.sleep(begins)
+    began = loop.time()
+    with pytest.raises(TimeoutError), alarms.at(began + length):
+        await asyncio.sleep(60)
+    assert began + length <= loop.time() <= began + length + 0.02
 
 
 async def test_a_block_that_ends_in_time_is_left_alone():

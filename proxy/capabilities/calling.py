@@ -13,9 +13,10 @@ from hashlib import sha256
 from typing import Protocol
 from urllib.parse import urlencode
 
+from proxy.body import Body, Whole
 from proxy.capabilities.errors import IntegrationError, failure
 from proxy.errors import ProxyError, Refusal, UpstreamFailure
-from proxy.model import Body, Call, Headers, Request, Response, Whole
+from proxy.model import Call, Headers, Request, Response
 from proxy.timing import Alarms
 from proxy.upstream import Upstream
 

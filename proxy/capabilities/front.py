@@ -14,12 +14,13 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+from proxy.body import Body, Whole
 from proxy.capabilities import checks
 from proxy.capabilities.errors import CODES, IntegrationError, failure
 from proxy.capabilities.idempotency import Entry, Keys, Place
 from proxy.errors import Refusal
 from proxy.events import Events
-from proxy.model import Body, Call, Request, Response, Whole
+from proxy.model import Call, Request, Response
 from proxy.rules.callers import unauthorized
 from proxy.timing import Alarms
 

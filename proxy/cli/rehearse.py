@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from proxy import app
+from proxy.body import Whole
 from proxy.config.complaints import ConfigurationError, near
 from proxy.config.load import load
 from proxy.events import Events
 from proxy.gateway import Gateway
-from proxy.model import Call, Headers, Request, Response, Whole
+from proxy.model import Call, Headers, Request, Response
 from proxy.pipeline import Handler, Stage, onion
 from proxy.rules.answer import ErrorSettings
 from proxy.rules.auth_settings import AwsSigV4Auth, BasicAuth, OAuth2Auth, WsSecurityAuth, fields_of

@@ -10,9 +10,10 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
+from proxy.body import Body, Whole
 from proxy.errors import ProxyError, Refusal
 from proxy.events import Events
-from proxy.model import Body, Call, Request, Whole
+from proxy.model import Call, Request
 from proxy.pipeline import Handler
 from proxy.rules.auth_settings import OAuth2Auth
 from proxy.rules.credentials import TOKEN, Secret

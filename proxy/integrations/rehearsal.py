@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from proxy.body import Stream, Whole
 from proxy.errors import UpstreamFailure
 from proxy.integrations.forms import Pairs, pairs
 from proxy.integrations.memory import Shelf
-from proxy.model import Stream, Whole
 from proxy.rules.xml_tree import read
 from proxy.units import duration
 

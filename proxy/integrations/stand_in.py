@@ -14,10 +14,11 @@ from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
+from proxy.body import Stream, Whole
 from proxy.integrations.forms import Pairs, pairs
 from proxy.integrations.memory import Ids
 from proxy.integrations.rehearsal import Mark, Marks, spoilt, suffer, texts
-from proxy.model import Headers, Request, Response, Stream, Whole
+from proxy.model import Headers, Request, Response
 
 REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 _MOST = 8 << 20  # bytes of a body that are kept; of a longer one only size and digest are known

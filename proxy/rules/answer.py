@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Literal
 
+from proxy.body import Whole
 from proxy.errors import CODES, ProxyError, Refusal, UpstreamFailure
-from proxy.model import Call, Headers, Response, Whole
+from proxy.model import Call, Headers, Response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from proxy.model import Body, Headers, Repeat, Request
+from proxy.body import Body
+from proxy.model import Headers, Repeat, Request
 from proxy.rules import json_pointer
 from proxy.units import Ratio, Seconds
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from proxy.errors import UpstreamFailure
 from proxy.model import Headers
 from proxy.rules.headers import OURS, fold
+from proxy.rules.recent import Recent
 
 MOST_HEAD = 262_144  # bytes of a head, those of the 1xx answers before it among them
 MOST_LINE = 8_192
@@ -39,9 +40,13 @@ Head = tuple[Headers, int | None, bool]
 
 
 class Heads:
-    """Reads the heads of one upstream's answers; it remembers what is to be done with each name."""
+    """Reads the heads of one upstream's answers; it remembers what is to be done with each name.
+
+    `known`: status, reason, headers and body length of whole answers with a length, by the bytes of their heads.
+    """
 
     def __init__(self) -> None:
+        self.known: Recent[tuple[int, bytes, Headers, int | None]] = Recent()
         self._codes = _Codes()
 
     def read(self, status: int, fields: Sequence[tuple[bytes, bytes]], *, for_head: bool, old: bool) -> Head:

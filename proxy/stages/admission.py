@@ -9,8 +9,9 @@ import math
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from proxy.body import Body
 from proxy.errors import Refusal
-from proxy.model import Body, Request, Response
+from proxy.model import Request, Response
 from proxy.pipeline import Handler
 from proxy.upstream import BodySettings
 

@@ -42,8 +42,7 @@ class AttemptTimeoutStage:
             raise _too_late()
         if not request.fresh:
             call.attempts += 1
-        soon = now + self._first_byte  # when the alarm is, near enough, once the head was sent
-        alarm = self._alarms.at(min(soon + self._connect, deadline), looks=min(soon, deadline))
+        alarm = self._alarms.at(min(now + self._connect + self._first_byte, deadline))
         call.progress = partial(self._moved, alarm, deadline)  # holds no call: the call holds it
         try:
             with alarm:

@@ -12,7 +12,7 @@ from proxy.errors import ProxyError, Refusal, StaleConnection, UpstreamFailure
 from proxy.events import Events
 from proxy.model import Evidence, Request, Response
 from proxy.pipeline import Handler
-from proxy.rules.breaker import Breaker, Permit
+from proxy.rules.breaker import CLOSED, Breaker, Permit
 from proxy.rules.outcome import evidence_of_failure
 
 _SUCCESS, _NEUTRAL = Evidence.SUCCESS, Evidence.NEUTRAL  # looking up an enum's member costs as much as a call
@@ -30,7 +30,11 @@ class BreakerStage:
         self._events = events
 
     async def __call__(self, request: Request, call_next: Handler) -> Response:
-        permit = self._admit(request)
+        breaker = self._breaker
+        before = breaker.generation
+        permit = breaker.admit(self._now())
+        if permit.state != CLOSED:
+            self._look(request, permit, moved=breaker.generation != before)
         waited = request.call.waited
         try:
             response = await call_next(request)
@@ -48,17 +52,14 @@ class BreakerStage:
             response.on_close(partial(self._closed, permit))
         return response
 
-    def _admit(self, request: Request) -> Permit:
-        now, breaker = self._now(), self._breaker
-        before = breaker.generation
-        permit = breaker.admit(now)
-        if breaker.generation != before:
+    def _look(self, request: Request, permit: Permit, *, moved: bool) -> None:
+        """Tells that the breaker became half-open, and refuses what may not go."""
+        if moved:
             self._tell()
         if permit.wait is not None:
             detail = f"The breaker of {self._upstream} is {permit.state.replace('_', '-')}."
-            request.call.decide(now, "breaker", f"{detail} Next probe in {permit.wait:.0f} s.")
+            request.call.decide(permit.taken_at, "breaker", f"{detail} Next probe in {permit.wait:.0f} s.")
             raise Refusal("circuit_open", detail, retry_after=permit.wait)
-        return permit
 
     def _report(self, permit: Permit, evidence: Evidence, waited: float) -> None:
         now, breaker = self._now(), self._breaker

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from proxy.body import Stream
 from proxy.errors import ProxyError
-from proxy.model import Call, Headers, Request, Response, Stream
+from proxy.model import Call, Headers, Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.outcome import attempt_outcome
 from proxy.rules.redaction import DebugSettings

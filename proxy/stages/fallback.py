@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 
+from proxy.body import Stream, Whole
 from proxy.errors import Refusal, UpstreamFailure
-from proxy.model import Headers, Request, Response, Stream, Whole
+from proxy.model import Headers, Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.answer import proxy_status
 from proxy.rules.fallback import EACH, Answers, FallbackSettings, Kept, Place, covers, may_keep, prepared, to_keep

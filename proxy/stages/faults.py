@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from http import HTTPStatus
 
+from proxy.body import Whole
 from proxy.errors import UpstreamFailure
-from proxy.model import Request, Response, Whole
+from proxy.model import Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.faults import Faults, FaultSettings
 from proxy.timing import Clock, Dice

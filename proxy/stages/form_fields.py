@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from proxy.body import Body, Stream, Whole
 from proxy.errors import Refusal
-from proxy.model import Body, Request, Response, Stream, Whole
+from proxy.model import Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.form_fields import FormFilter, is_form
 from proxy.timing import Alarms, Clock

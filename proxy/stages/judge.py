@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from proxy.body import Stream, Whole
 from proxy.errors import UpstreamFailure
 from proxy.events import Events
-from proxy.model import FINE, Headers, Repeat, Request, Response, Stream, Verdict, Whole
+from proxy.model import FINE, Headers, Repeat, Request, Response, Verdict
 from proxy.pipeline import Handler
 from proxy.rules.finding import SILENT, Finding
 from proxy.rules.limits import longest

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
+from proxy.body import Stream, Whole
 from proxy.errors import Refusal
-from proxy.model import Headers, Request, Response, Stream, Whole
+from proxy.model import Headers, Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.headers import Address
 from proxy.rules.rewriting import LARGEST, Editor, Rewriting, edited

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from proxy.body import Body, Whole
 from proxy.errors import Refusal
-from proxy.model import Body, Request, Response, Whole
+from proxy.model import Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.outgoing import Moment, Outgoing, Place, Signer
 from proxy.stages.authenticate import SecretReader

@@ -5,7 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import NoReturn
 
-from proxy.model import Headers, Response, Whole
+from proxy.body import Whole
+from proxy.model import Headers, Response
 
 
 def retry_after(seconds: int) -> tuple[bytes, bytes]:

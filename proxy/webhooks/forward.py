@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from proxy.body import Stream
 from proxy.config.schema import DeliverSettings
 from proxy.errors import ProxyError, UpstreamFailure
-from proxy.model import Request, Response, Stream
+from proxy.model import Request, Response
 from proxy.timing import Alarms
 from proxy.webhooks.inbox import Arrival
 from proxy.webhooks.outgoing import Unsigned

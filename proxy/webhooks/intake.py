@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from proxy.body import Body
 from proxy.errors import Refusal
-from proxy.model import Body
 from proxy.timing import Alarms
 from proxy.units import Seconds
 

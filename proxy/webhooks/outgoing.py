@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from proxy.body import Body, Whole
 from proxy.config.schema import WebhookSettings
-from proxy.model import Body, Call, Headers, Request, Whole
+from proxy.model import Call, Headers, Request
 from proxy.rules.credentials import Secret
 from proxy.rules.headers import HeaderPass
 from proxy.rules.placing import Outgoing

@@ -10,10 +10,11 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
+from proxy.body import Body, Whole
 from proxy.config.schema import WebhookSettings
 from proxy.events import Events
 from proxy.integrations.stand_in import Tell, Told
-from proxy.model import Body, Call, Request, Whole
+from proxy.model import Call, Request
 from proxy.pipeline import Handler
 from proxy.rules.credentials import Secret
 from proxy.rules.placing import Outgoing

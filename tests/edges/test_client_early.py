@@ -5,8 +5,8 @@ import gc
 
 import pytest
 
+from proxy.body import Body, Whole
 from proxy.errors import ClientGone, Refusal, StaleConnection, UpstreamFailure
-from proxy.model import Body, Whole
 from tests.support.upstreams import (
     OK,
     Pieces,

@@ -45,9 +45,9 @@ ANSWERS = {
 }
 
 
-def read(pieces, *, for_head=False, ends=True):
+def read(pieces, *, for_head=False, ends=True, heads=None):
     """What comes of a connection that says `pieces`: head, body, how it ended, and whether it could be used again."""
-    reader = AnswerReader(Heads())
+    reader = AnswerReader(heads or Heads())
     reader.begin(for_head=for_head)
     body, fault = b"", None
     for piece in pieces:
@@ -82,6 +82,32 @@ def test_an_answer_is_the_same_in_any_pieces(raw, cuts):
     edges = [0, *sorted(cut for cut in cuts if cut < len(raw)), len(raw)]
     pieces = [raw[a:b] for a, b in itertools.pairwise(edges) if a < b]
     assert read(pieces) == read([raw])
+
+
+@pytest.mark.parametrize("for_head", [False, True], ids=["GET", "HEAD"])
+@pytest.mark.parametrize("raw", ANSWERS.values(), ids=ANSWERS)
+def test_an_answer_whose_head_came_before_is_read_as_if_it_were_the_first(raw, for_head):
+    heads = Heads()
+    for _ in range(2):
+        read([raw], heads=heads)
+    assert read([raw], for_head=for_head, heads=heads) == read([raw], for_head=for_head)
+    for i in range(1, len(raw)):
+        pieces = [raw[:i], raw[i:]]
+        assert read(pieces, for_head=for_head, heads=heads) == read(pieces, for_head=for_head)
+
+
+@pytest.mark.parametrize("body", [b"", b"hell", b"hello!", b"hello\r\n", b"hello" + L + b"hello"], ids=repr)
+def test_a_head_that_came_before_vouches_for_no_other_body(body):
+    heads = Heads()
+    first = read([L + b"hello"], heads=heads)
+    assert (first[3], first[-1]) == (b"hello", True)
+    assert read([L + body], heads=heads) == read([L + body])
+    assert read([L + b"HELLO"], heads=heads)[3] == b"HELLO"
+
+
+def test_a_final_answer_in_a_packet_of_its_own_may_follow_an_interim_one_that_says_close():
+    pieces = [b"HTTP/1.1 100 Continue\r\nConnection: close\r\n\r\n", L + b"hello"]
+    assert read(pieces) == read([b"".join(pieces)]) == read([L + b"hello"])
 
 
 def test_one_reader_reads_many_answers_as_if_each_were_the_first():

@@ -5,10 +5,10 @@ import gc
 
 import pytest
 
+from proxy.body import Body
 from proxy.edges.http1.bodies import Patience
 from proxy.edges.http1.client import UpstreamConnection
 from proxy.errors import StaleConnection, UpstreamFailure
-from proxy.model import Body
 from proxy.rules.upstream_heads import Heads
 from proxy.timing import Alarms, Clock
 from tests.support.upstreams import OK, Pieces, request

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from proxy.body import Body
 from proxy.errors import ClientGone, Refusal
-from proxy.model import Body
 from tests.support.upstreams import (
     OK,
     Pieces,

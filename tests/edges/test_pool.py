@@ -63,7 +63,7 @@ class Closing:
     since = 0.0
 
     def __init__(self, *, is_closing):
-        self.is_closing = is_closing
+        self.is_closing = lambda: is_closing
 
 
 async def test_a_connection_that_is_closing_is_skipped():

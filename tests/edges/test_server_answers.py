@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from proxy.body import Stream, Whole
 from proxy.edges.http1.wire import HIGH_WATER
 from proxy.errors import ClientGone, ProxyError, UpstreamFailure
-from proxy.model import Headers, Request, Response, Stream, Whole
+from proxy.model import Headers, Request, Response
 from tests.support.http1 import GET, Bench, Pieces, answers, settled
 
 OLD = b"GET / HTTP/1.0\r\nHost: x\r\n\r\n"

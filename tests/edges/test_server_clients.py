@@ -9,8 +9,9 @@ import aiohttp
 import httpx
 import pytest
 
+from proxy.body import Whole
 from proxy.errors import UpstreamFailure
-from proxy.model import Request, Response, Whole
+from proxy.model import Request, Response
 from tests.support.http1 import Echo, Pieces, answer, content_of, listening
 
 pytestmark = [pytest.mark.sockets, pytest.mark.usefixtures("loops")]

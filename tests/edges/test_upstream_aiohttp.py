@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from proxy.model import Body
+from proxy.body import Body
 from tests.support.upstreams import Pieces, body_of, chunked, request, settled, transport_to, whole
 
 pytestmark = pytest.mark.usefixtures("loops")

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.body import Whole
 from proxy.errors import CODES, Refusal, UpstreamFailure
-from proxy.model import Call, Response, Whole
+from proxy.model import Call, Response
 from proxy.rules.answer import ErrorSettings, NativeSettings, NativeShape, made_here, signed
 
 

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from proxy.model import Body, Call, Headers, Request, Whole
+from proxy.body import Body, Whole
+from proxy.model import Call, Headers, Request
 from proxy.rules.retry import IdempotencySettings, idempotent, key_of
 
 DEFAULT = IdempotencySettings()

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from proxy.model import Body, Call, Request, Whole
+from proxy.body import Body, Whole
+from proxy.model import Call, Request
 from proxy.rules.safe_operations import safe_operations, soap_action
 
 ENVELOPE = (

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from proxy.body import Body
 from proxy.errors import Refusal
-from proxy.model import Body, Call, Request
+from proxy.model import Call, Request
 from proxy.pipeline import onion
 from proxy.stages.admission import AdmissionStage, Check
 from proxy.upstream import BodySettings

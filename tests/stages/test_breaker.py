@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from proxy.body import Whole
 from proxy.errors import Refusal, StaleConnection, UpstreamFailure
 from proxy.events import Events
-from proxy.model import FINE, Call, Evidence, Request, Response, Verdict, Whole
+from proxy.model import FINE, Call, Evidence, Request, Response, Verdict
 from proxy.rules.breaker import CLOSED, HALF_OPEN, OPEN, Breaker, BreakerSettings
 from proxy.stages.breaker import BreakerStage
 from tests.support.provider import Provider, answer

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from proxy.body import Body, Whole
 from proxy.errors import Refusal, StaleConnection, UpstreamFailure
-from proxy.model import Body, Call, Request, Response, Whole
+from proxy.model import Call, Request, Response
 from proxy.pipeline import Handler, onion
 from proxy.rules.redaction import DebugSettings
 from proxy.stages.capture import MARGIN, CaptureStage, Exchange

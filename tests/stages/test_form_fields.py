@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from proxy.body import Body
 from proxy.errors import Refusal
-from proxy.model import Body, Headers, Request
+from proxy.model import Headers, Request
 from proxy.stages.form_fields import FormFieldsStage
 from proxy.timing import Alarms
 from tests.support.attempts import Attempts, Pieces

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from proxy.body import Whole
 from proxy.errors import ClientGone, ProxyError, Refusal, UpstreamFailure
-from proxy.model import Call, Headers, Request, Response, Whole
+from proxy.model import Call, Headers, Request, Response
 from proxy.pipeline import onion
 from proxy.stages.observe import ObserveStage
 from tests.support.attempts import Heard

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from proxy.body import Body, Whole
 from proxy.errors import ClientGone, UpstreamFailure
-from proxy.model import Body, Request, Response, Whole
+from proxy.model import Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.outcome import verdict_of
 from proxy.rules.retry import BackoffSettings, IdempotencySettings, RetrySettings

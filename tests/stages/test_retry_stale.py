@@ -2,8 +2,8 @@
 
 import pytest
 
+from proxy.body import Body, Whole
 from proxy.errors import Refusal, StaleConnection, UpstreamFailure
-from proxy.model import Body, Whole
 from tests.support.attempts import Attempts, Pieces
 from tests.support.provider import answer
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from proxy.body import Body
 from proxy.errors import Refusal, UpstreamFailure
-from proxy.model import Body, Request, Response
+from proxy.model import Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.retry import BudgetSettings, RetrySettings
 from tests.support.attempts import Attempts, Pieces, streamed

@@ -5,8 +5,9 @@ import json
 
 import pytest
 
+from proxy.body import Whole
 from proxy.errors import Refusal, UpstreamFailure
-from proxy.model import Call, Request, Response, Whole
+from proxy.model import Call, Request, Response
 from proxy.rules.headers import Address
 from proxy.rules.rewriting import LARGEST, JsonField, RewriteSettings, Rewriting
 from proxy.stages.rewriting import AT_ONCE, RewritingStage

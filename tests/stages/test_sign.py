@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from proxy.body import Body, Whole
 from proxy.errors import Refusal
-from proxy.model import Body, Call, Request, Whole
+from proxy.model import Call, Request
 from proxy.rules.auth_settings import AwsSigV4Auth, HmacAuth, WsSecurityAuth
 from proxy.rules.credentials import Secret
 from proxy.rules.outgoing import Place

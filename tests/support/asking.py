@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from proxy.model import Body, Call, Request, Whole
+from proxy.body import Body, Whole
+from proxy.model import Call, Request
 from proxy.pipeline import Handler
 
 BASE = b"http://127.0.0.1:8600/upstream"

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from proxy.body import Body
 from proxy.events import Events
-from proxy.model import Body, Call, Headers, Request, Response
+from proxy.model import Call, Headers, Request, Response
 from proxy.pipeline import Stage, onion
 from proxy.rules.classify import Classifier
 from proxy.rules.retry import Budget, RetrySettings

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 
 import h11
 
+from proxy.body import Stream, Whole
 from proxy.edges.http1.listener import PROXY, Limits, Listener
 from proxy.edges.http1.request_reader import Heads
 from proxy.edges.http1.server import ServerConnection
 from proxy.edges.http1.service import Service
 from proxy.errors import CODES, ProxyError, Refusal
-from proxy.model import Call, Request, Response, Stream, Whole
+from proxy.model import Call, Request, Response
 from proxy.timing import Alarms, Clock
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

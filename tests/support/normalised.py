@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from proxy import app, integrations
+from proxy.body import Body, Whole
 from proxy.capabilities.chat import ChatSettings
 from proxy.capabilities.front import Front
 from proxy.capabilities.idempotency import Keys
@@ -16,7 +17,7 @@ from proxy.edges.http1.pool import Resolver
 from proxy.edges.secret_sources import Secrets
 from proxy.gateway import Gateway
 from proxy.integrations.standing_behind import Mocks
-from proxy.model import Body, Call, Request, Whole
+from proxy.model import Call, Request
 from proxy.pipeline import Handler, onion
 from proxy.rules.callers import Callers, Hosts
 from proxy.rules.retry import IdempotencySettings, RetrySettings

@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from proxy.model import Headers, Request, Response, Whole
+from proxy.body import Whole
+from proxy.model import Headers, Request, Response
 from proxy.timing import Clock
 
 EPOCH = 1_790_000_000.0  # the Unix time of second 0 of a jumping loop

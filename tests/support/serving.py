@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from aiohttp import web
 
-from proxy.model import Body, Call, Request, Whole
+from proxy.body import Body, Whole
+from proxy.model import Call, Request
 from proxy.pipeline import Handler
 
 

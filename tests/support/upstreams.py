@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Self
 
+from proxy.body import Body, Stream, Whole
 from proxy.edges.http1.connect import Address
 from proxy.edges.http1.pool import Resolver, Transport
-from proxy.model import Body, Call, Headers, Request, Response, Stream, Whole
+from proxy.model import Call, Headers, Request, Response
 from proxy.rules.egress import EgressSettings
 from proxy.timing import Alarms, Clock
 from proxy.upstream import TimeoutSettings, TlsSettings

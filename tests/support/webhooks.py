@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
+from proxy.body import Body, Stream, Whole
 from proxy.config.schema import DeliverSettings, InboxSettings, WebhookSettings
 from proxy.edges.webhook_server import WebhookServer
 from proxy.events import Events
-from proxy.model import Body, Call, Headers, Request, Response, Stream, Whole
+from proxy.model import Call, Headers, Request, Response
 from proxy.rules.credentials import Secret
 from proxy.rules.signatures import VerifySettings
 from proxy.timing import Alarms

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from proxy.body import Body
 from proxy.errors import Refusal
-from proxy.model import Body
 from proxy.timing import Alarms
 from proxy.webhooks.intake import Intake
 from tests.support.webhooks import Drip

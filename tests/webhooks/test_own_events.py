@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from proxy import integrations
+from proxy.body import Whole
 from proxy.config.schema import WebhookSettings
 from proxy.integrations.stand_in import Told
-from proxy.model import Call, Request, Response, Whole
+from proxy.model import Call, Request, Response
 from proxy.rules.credentials import Secret
 from proxy.rules.incoming import Incoming
 from proxy.rules.schemes import compile_scheme

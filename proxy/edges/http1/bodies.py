@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from proxy.body import Body
 from proxy.edges.http1.wire import CHUNKED, LAST_CHUNK, Inbox, chunk, content_length
 from proxy.errors import ProxyError, Refusal, UpstreamFailure
-from proxy.model import Body
 from proxy.timing import Alarms, Clock
 
 T = TypeVar("T")

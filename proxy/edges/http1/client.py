@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol, cast
 
+from proxy.body import Stream, Whole
 from proxy.edges.http1.bodies import Arriving, Patience, Upload, application_stalls, upstream_takes_nothing
 from proxy.edges.http1.reader import DONE, HEAD, UNTIL_CLOSE, AnswerReader
 from proxy.edges.http1.wire import HIGH_WATER, Inbox, content_length, request_head, reset
 from proxy.errors import ProxyError, StaleConnection, UpstreamFailure
-from proxy.model import Call, Headers, Request, Response, Stream, Whole
+from proxy.model import Call, Headers, Request, Response
 from proxy.rules.upstream_heads import Heads
 
 _EMPTY = {method: content_length(0) for method in ("POST", "PUT", "PATCH")}  # without a body they say so
@@ -33,7 +34,7 @@ class Owner(Protocol):
 
 
 class UpstreamConnection(asyncio.Protocol):
-    """`since`: when it became free; what the pool notes there."""
+    """`since`: when it became free; what the pool notes there. `is_closing()`: it can carry nothing any more."""
 
     __slots__ = (
         "_busy",
@@ -46,6 +47,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_transport",
         "_waiter",
         "_writable",
+        "is_closing",
         "since",
     )
 
@@ -92,11 +94,6 @@ class UpstreamConnection(asyncio.Protocol):
         if self._inbox is not None:
             self._inbox.fail(_lost())
         self._transport.abort()
-
-    @property
-    def is_closing(self) -> bool:
-        """True once it can carry nothing any more."""
-        return self._transport.is_closing()
 
     # Bytes out
 
@@ -156,6 +153,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self.is_closing = transport.is_closing
         self._transport.set_write_buffer_limits(high=HIGH_WATER)
 
     def data_received(self, data: bytes) -> None:

@@ -91,13 +91,13 @@ class Pool:
         """A free connection that is still open, None if there is none."""
         while self.free:
             connection = self.free.pop()
-            if not connection.is_closing:
+            if not connection.is_closing():
                 return connection
         return None
 
     def add(self, connection: UpstreamConnection) -> UpstreamConnection:
         """Counts a new connection until it is lost."""
-        if not connection.is_closing:
+        if not connection.is_closing():
             self.all.add(connection)
         return connection
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from proxy.body import Stream, Whole
 from proxy.edges.http1.wire import CHUNKED, CLOSE, HIGH_WATER, LAST_CHUNK, chunk, content_length, response_head
 from proxy.errors import ClientGone, ProxyError, Refusal
-from proxy.model import Response, Stream, Whole
+from proxy.model import Response
 
 if TYPE_CHECKING:
     from proxy.edges.http1.service import Service
@@ -91,7 +92,12 @@ class Writer:
                 if not has_body:
                     self.write([head])
                 elif type(body) is Whole and length is not None:  # nearly every answer: one write, nothing to wait for
-                    self._send_whole(head, body.take(), length)
+                    content = body.take()
+                    if len(content) != length:
+                        raise ValueError(_NOT_AS_LONG)
+                    if self._transport.is_closing():
+                        raise ClientGone
+                    self._transport.write(head + content)
                 else:
                     await self._send([head], body, length, chunked=chunked)
             except ProxyError as error:
@@ -106,11 +112,6 @@ class Writer:
             raise
         finally:
             response.close(failure)
-
-    def _send_whole(self, head: bytes, content: bytes, length: int) -> None:
-        if len(content) != length:
-            raise ValueError(_NOT_AS_LONG)
-        self.write([head, content])
 
     async def _send(self, pieces: list[bytes], body: Stream, length: int | None, *, chunked: bool) -> None:
         """Sends head and body; what is ready goes out with the head in one write. Raises what the body raises."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 
+from proxy.body import Body
 from proxy.edges.http1.request_reader import Chunks, Head, find_head
 from proxy.edges.http1.response_writer import BROKEN, CUT, OPEN, Writer
 from proxy.edges.http1.service import Service, host_of
 from proxy.edges.http1.wire import HIGH_WATER, Inbox, reset
 from proxy.errors import ClientGone, Refusal
-from proxy.model import Body, Call, Request, Response
+from proxy.model import Request, Response
 from proxy.pipeline import Handler
 
 # | state   | bytes that arrive                          | leaves by                                         |
@@ -151,7 +152,10 @@ class ServerConnection(asyncio.Protocol):
                 self._state, self._chunks, arrived = CHUNKED, Chunks(inbox), self._parse
             else:
                 self._state, self._left, arrived = LENGTH, length, self._count
-        self._start(self._service.handler, Request(method, target, headers, body, self._call()))
+        service = self._service
+        call = service.new_call()
+        call.local, call.peer = self._local, self._peer
+        self._start(service.handler, Request(method, target, headers, body, call))
         if rest:
             arrived(rest)
 
@@ -198,11 +202,6 @@ class ServerConnection(asyncio.Protocol):
 
     # answers
 
-    def _call(self) -> Call:
-        call = self._service.new_call()
-        call.local, call.peer = self._local, self._peer
-        return call
-
     def _refuse(self, refusal: Refusal, raw: bytes) -> None:
         async def refused(request: Request) -> Response:
             return self._service.refuse(refusal, request.call)
@@ -210,7 +209,9 @@ class ServerConnection(asyncio.Protocol):
         self._state, self._rest, self._keep, self._current = LINGER, b"", False, True
         self._refusing = True
         method = "HEAD" if raw.lstrip(b"\r\n").startswith(b"HEAD ") else ""  # it alone changes how an answer is sent
-        self._start(refused, Request(method, b"", (), None, self._call()))
+        call = self._service.new_call()
+        call.local, call.peer = self._local, self._peer
+        self._start(refused, Request(method, b"", (), None, call))
 
     def _start(self, handler: Handler, request: Request) -> None:
         self._answered = False
@@ -264,7 +265,8 @@ class ServerConnection(asyncio.Protocol):
 
     def _await_next(self, rest: bytes) -> None:
         self._state, self._since, self._rest = IDLE, self._service.now(), b""
-        self._resume()
+        if not self._transport.is_reading():
+            self._transport.resume_reading()
         if rest:
             self._collect(rest)
         elif self._service.draining:

@@ -24,7 +24,8 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 _MEMO = 1_024  # names remembered; a peer that invents more pays for each with a call
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
-_colon = b": ".join
+_LINE_END = b"\r\n"
+_colon = b": ".join  # in `map` it runs without a frame of Python for each field: half the time of a comprehension
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -141,12 +142,14 @@ def request_head(method: str, target: bytes, headers: Headers, framing: bytes = 
 
     Everything in `headers` was read by the strict parser or passed `has_controls()`; they hold no framing field.
     """
-    return _head(b"%b %b HTTP/1.1" % (method.encode("ascii"), target), headers, framing)
+    start = b"%b %b HTTP/1.1" % (method.encode("ascii"), target)
+    return _LINE_END.join((start, *map(_colon, headers), framing + _LINE_END))
 
 
 def response_head(status: int, reason: bytes, headers: Headers, framing: bytes = b"") -> bytes:
     """An answer's head as it goes out, always as HTTP/1.1. `framing`: whole lines, `CLOSE` among them."""
-    return _head(b"HTTP/1.1 %03d %b" % (status, reason), headers, framing)
+    start = b"HTTP/1.1 %03d %b" % (status, reason)
+    return _LINE_END.join((start, *map(_colon, headers), framing + _LINE_END))
 
 
 def chunk(piece: bytes) -> bytes:
@@ -161,8 +164,3 @@ def reset(transport: asyncio.Transport) -> None:
         with contextlib.suppress(OSError):  # it was closed meanwhile: nothing is left to be cut
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     transport.abort()
-
-
-def _head(start: bytes, headers: Headers, framing: bytes) -> bytes:
-    # `map` with a bound method runs without a frame of Python for each field: half the time of a comprehension
-    return b"\r\n".join((start, *map(_colon, headers), framing + b"\r\n"))
