@@ -29,6 +29,7 @@ from proxy.edges.sockets import listening_socket, unbind
 from proxy.errors import ProxyError
 from proxy.events import Events
 from proxy.model import Call, Request, Response
+from proxy.parts import Parts
 from proxy.pipeline import Handler
 from proxy.rules.credentials import Template
 from proxy.timing import Alarms, Clock, Waits
@@ -104,7 +105,7 @@ async def examined(settings: Settings, *, running: bool) -> list[Finding]:
 class Examination:
     """One upstream."""
 
-    def __init__(self, settings: UpstreamSettings, parts: app.Parts, heard: _Heard) -> None:
+    def __init__(self, settings: UpstreamSettings, parts: Parts, heard: _Heard) -> None:
         self._settings = settings
         self._parts = parts
         self._heard = heard
@@ -204,10 +205,10 @@ async def _ports(settings: Settings, *, running: bool) -> list[Finding]:
     return found
 
 
-def _parts(settings: Settings, heard: _Heard) -> app.Parts:
+def _parts(settings: Settings, heard: _Heard) -> Parts:
     loop = asyncio.get_running_loop()
     clock, alarms = Clock(loop.time, time.time), Alarms(loop)  # noqa: TID251 - a program of its own, for a moment
-    return app.Parts(
+    return Parts(
         loop=loop,
         clock=clock,
         dice=lambda: 0.5,  # nothing is repeated

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from proxy import app, integrations
+from proxy import integrations
 from proxy.body import Body, Whole
 from proxy.capabilities.chat import ChatSettings
 from proxy.capabilities.front import Front
@@ -13,11 +13,13 @@ from proxy.capabilities.idempotency import Keys
 from proxy.capabilities.inventory import InventorySettings
 from proxy.capabilities.payments import PaymentSettings
 from proxy.capabilities.sms import SmsSettings
+from proxy.chain import stages_for
 from proxy.edges.http1.pool import Resolver
 from proxy.edges.secret_sources import Secrets
 from proxy.gateway import Gateway
 from proxy.integrations.standing_behind import Mocks
 from proxy.model import Call, Request
+from proxy.parts import Parts
 from proxy.pipeline import Handler, onion
 from proxy.rules.callers import Callers, Hosts
 from proxy.rules.retry import IdempotencySettings, RetrySettings
@@ -98,7 +100,7 @@ class Side:
         times = clock(self.loop)
         settings = UpstreamSettings(name=name, url=f"https://{name}.example", integration=name, **more)
         state = UpstreamState(settings)
-        parts = app.Parts(
+        parts = Parts(
             loop=self.loop,
             clock=times,
             dice=lambda: 0.5,
@@ -108,4 +110,4 @@ class Side:
             secrets=Secrets({}, {}, now=times.now, events=self.heard, learn=lambda _name, _value: None),
             resolver=Resolver(),
         )
-        return Upstream(settings, state, onion(app.stages_for(settings, state, parts), handler))
+        return Upstream(settings, state, onion(stages_for(settings, state, parts), handler))
