@@ -16,9 +16,10 @@ from proxy.capabilities.sms import SmsSettings
 from proxy.chain import stages_for
 from proxy.edges.http1.pool import Resolver
 from proxy.edges.secret_sources import Secrets
+from proxy.errors import UpstreamFailure
 from proxy.gateway import Gateway
 from proxy.integrations.standing_behind import Mocks
-from proxy.model import Call, Request
+from proxy.model import Call, Headers, Request
 from proxy.parts import Parts
 from proxy.pipeline import Handler, onion
 from proxy.rules.callers import Callers, Hosts
@@ -28,6 +29,18 @@ from proxy.upstream import Snapshot, Upstream, UpstreamSettings, UpstreamState
 from tests.support.attempts import Heard
 from tests.support.provider import Line, Provider, clock
 
+JSON: Headers = ((b"Content-Type", b"application/json"),)
+CHARGE = {"amount": 1999, "currency": "eur", "source": "tok_visa"}
+GOOD = {
+    "payments/charge": CHARGE,
+    "sms/send": {"to": "+15005550006", "text": "hello", "from": "+15005550006"},
+    "chat/post": {"channel": "#alerts", "text": "disk full"},
+    "inventory/get": {"sku": "SKU-1"},
+    "inventory/reserve": {"sku": "SKU-2", "quantity": 2, "reference": "order-1"},
+}
+RESET = UpstreamFailure("upstream_reset", sent=True)
+REFUSED = UpstreamFailure("connect_refused", sent=False)
+PAID = json.dumps({"id": "pi_1", "status": "succeeded", "amount": 1999, "currency": "eur"}).encode()
 UNKEYED = RetrySettings(idempotency=IdempotencySettings(header=None))
 BEHIND: Mapping[str, tuple[str, Any, RetrySettings]] = {  # capability -> integration, settings, retry of its preset
     "payments": ("stripe", PaymentSettings(provider="stripe", upstream="stripe"), RetrySettings()),
