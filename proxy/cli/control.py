@@ -10,13 +10,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from proxy.cli.terminal import DONE, WRONG, Ended
 from proxy.config.addresses import address
 from proxy.config.complaints import ConfigurationError
 from proxy.config.load import load
 from proxy.config.schema import Settings
 from proxy.config.sources import Unreadable, reading
 
-DONE, FAILED, WRONG = 0, 1, 2  # exit codes
 _PATIENCE = 3.0  # seconds
 
 
@@ -45,19 +45,31 @@ def set_faults(path: Path, upstream: str, fault: Mapping[str, object], length: s
 
 def _changed(path: Path, upstream: str, what: str, content: object, done: str) -> int:
     try:
-        settings = load(path, os.environ)
-        status, body = ask(settings, "POST", f"/api/upstreams/{upstream}/{what}", content)
+        told(loaded(path), "POST", f"/api/upstreams/{upstream}/{what}", content)
+    except Ended as ended:
+        print(ended, file=sys.stderr)
+        return ended.code
+    print(f"{upstream}: {done}")
+    return DONE
+
+
+def loaded(path: Path) -> Settings:
+    """The configuration. Raises `Ended` for one that cannot be served."""
+    try:
+        return load(path, os.environ)
     except ConfigurationError as error:
-        print(error, file=sys.stderr)
-        return WRONG
+        raise Ended(str(error), WRONG) from None
+
+
+def told(settings: Settings, method: str, path: str, content: object = None) -> bytes:
+    """What the running program says to a question that it takes. Raises `Ended` with the reason where it does not."""
+    try:
+        status, body = ask(settings, method, path, content)
     except Unreachable as error:
-        print(error, file=sys.stderr)
-        return FAILED
-    if status < 300:
-        print(f"{upstream}: {done}")
-        return DONE
-    print(f"{upstream}: {reason_in(body) or status}", file=sys.stderr)
-    return FAILED
+        raise Ended(str(error)) from None
+    if status >= 300:
+        raise Ended(_reason_in(body) or f"the running program answers {status}")
+    return body
 
 
 def ask(settings: Settings, method: str, path: str, content: object = None) -> tuple[int, bytes]:
@@ -107,7 +119,7 @@ def _token(settings: Settings) -> str | None:
         return None
 
 
-def reason_in(body: bytes) -> str | None:
+def _reason_in(body: bytes) -> str | None:
     """What a problem document says, None if it is none."""
     try:
         document = json.loads(body)

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from proxy import app
 from proxy.cli.control import is_healthy
+from proxy.cli.terminal import DONE, FAILED, WRONG
 from proxy.config.complaints import Complaints, ConfigurationError
 from proxy.config.load import load
 from proxy.config.manifest import Presets, Probe
@@ -35,7 +36,6 @@ from proxy.rules.credentials import Template
 from proxy.timing import Alarms, Clock, Waits
 from proxy.upstream import UpstreamSettings
 
-DONE, FAILED, WRONG = 0, 1, 2  # exit codes
 PATIENCE = 10.0  # seconds for one upstream
 SKEW = 30.0  # seconds that our clock may be off
 _FIXES = {  # code of a failure -> what to do

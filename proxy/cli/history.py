@@ -17,14 +17,13 @@ from datetime import datetime
 from pathlib import Path
 
 from proxy.cli.curl_command import Call, command_for
+from proxy.cli.terminal import DONE, FAILED, WRONG, visible
 from proxy.config.complaints import ConfigurationError
 from proxy.config.load import load
 from proxy.config.schema import Settings
 from proxy.edges.debug_reader import DebugReader, Unreadable, Wanted
 
-DONE, FAILED, WRONG = 0, 1, 2  # exit codes
 PAUSE = 0.5  # seconds between two looks at a log that is followed
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +71,7 @@ def show(config: Path, id: str, *, json_output: bool = False) -> int:
         call = log.request(id)
         if call is None:
             return _unknown(id)
-        print(json.dumps(call, indent=2) if json_output else "\n".join(map(_visible, _story(call))))
+        print(json.dumps(call, indent=2) if json_output else "\n".join(map(visible, _story(call))))
         return DONE
 
     return _reading(config, print_it)
@@ -113,7 +112,7 @@ def _wrong(why: str) -> int:
 
 
 def _unknown(id: str) -> int:
-    print(f"no call with the id {_visible(id)} is in the debug log", file=sys.stderr)
+    print(f"no call with the id {visible(id)} is in the debug log", file=sys.stderr)
     return FAILED
 
 
@@ -137,7 +136,7 @@ def _line(call: Call, *, json_output: bool) -> str:
     stopped = f" stopped={call['stopped']}" if call["stopped"] else ""
     what = f"{call['upstream']} {call['method']} {call['target']}"
     took = f"{call['duration_ms']:.0f} ms"
-    return _visible(f"{began:%H:%M:%S} {call['id']} {what} -> {ended} {took}{more}{stopped}")
+    return visible(f"{began:%H:%M:%S} {call['id']} {what} -> {ended} {took}{more}{stopped}")
 
 
 def _story(call: Call) -> Iterable[str]:
@@ -166,7 +165,3 @@ def _message(first: str, message: Call, mark: str) -> Iterable[str]:
         yield from (f"{mark} {line}" for line in body.split("\n"))
     if message["truncated"]:
         yield f"{mark} (cut here)" if body is not None else f"{mark} (a body that could not be decoded is not kept)"
-
-
-def _visible(text: str) -> str:
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

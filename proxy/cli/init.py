@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proxy import integrations
+from proxy.cli.terminal import DONE, FAILED, WRONG
 from proxy.config.complaints import Complaints, near
 from proxy.config.manifest import Manifest, Presets
 from proxy.config.tree import deep, text
 
-DONE, FAILED, WRONG = 0, 1, 2  # exit codes
 MODES = ("mock", "sandbox", "live")
 _LEFT_OPEN = {  # auth.type -> what a preset may not know
     "aws_sigv4": {"region": "us-east-1"},

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from proxy.cli.control import Unreachable, ask
-from proxy.cli.webhook_verify import WRONG, Ended
+from proxy.cli.terminal import WRONG, Ended
 from proxy.config.addresses import address
 from proxy.config.schema import Settings
 from proxy.rules.placing import Outgoing

@@ -18,13 +18,12 @@ from urllib.parse import urlencode
 
 import typer
 
+from proxy.cli.terminal import DONE, Ended, visible
 from proxy.cli.webhook_send import send
 from proxy.cli.webhook_verify import verify
 from proxy.config.load import find
 
-DONE, FAILED, WRONG = 0, 1, 2  # exit codes
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 Config = Annotated[
     str | None, typer.Option("-c", "--config", metavar="FILE", help="default: $OUTRIGGER_CONFIG, else ./config.yaml")
@@ -91,22 +90,13 @@ def redeliver(
 
 def _asked(config: Path, method: str, path: str, print_it: Callable[[Shown], None]) -> int:
     """Asks the running program and prints what it says. Returns an exit code."""
-    from proxy.cli.control import Unreachable, ask, reason_in
-    from proxy.config.complaints import ConfigurationError
-    from proxy.config.load import load
+    from proxy.cli.control import loaded, told
 
     try:
-        status, body = ask(load(config, os.environ), method, path)
-    except ConfigurationError as error:
-        print(error, file=sys.stderr)
-        return WRONG
-    except Unreachable as error:
-        print(error, file=sys.stderr)
-        return FAILED
-    if status >= 300:
-        print(reason_in(body) or f"the answer is {status}", file=sys.stderr)
-        return FAILED
-    print_it(text.loads(body))
+        print_it(text.loads(told(loaded(config), method, path)))
+    except Ended as ended:
+        print(ended, file=sys.stderr)
+        return ended.code
     return DONE
 
 
@@ -118,7 +108,7 @@ def _print_event(event: Shown) -> None:
     print(_line(event))
     for name, value in (("next try", _time(event["next_at"])), ("last error", event.get("last_error"))):
         if value:
-            print(f"{name}: {_clean(value)}")
+            print(f"{name}: {visible(value)}")
     print()
     _print_request(event["request"])
 
@@ -127,16 +117,16 @@ def _print_refused(found: Shown) -> None:
     if not found["refused"]:
         print("nothing was refused since the program started")
     for one in found["refused"]:
-        print(f"{_time(one['at'])}  {one['status']} {one['outcome']}: {_clean(one['reason'])}")
+        print(f"{_time(one['at'])}  {one['status']} {one['outcome']}: {visible(one['reason'])}")
 
 
 def _print_request(request: Shown) -> None:
-    print(f"{request['method']} {_clean(request.get('target') or '?' + (request['query'] or ''))}")
+    print(f"{request['method']} {visible(request.get('target') or '?' + (request['query'] or ''))}")
     for name, value in request["headers"]:
-        print(f"{_clean(name)}: {_clean(value)}")
+        print(f"{visible(name)}: {visible(value)}")
     print()
     body = request["body"]
-    print(_clean(body) if isinstance(body, str) else f"base64 {body['base64']}")
+    print(visible(body) if isinstance(body, str) else f"base64 {body['base64']}")
 
 
 def _line(event: Shown) -> str:
@@ -150,13 +140,8 @@ def _line(event: Shown) -> str:
         event["type"] or "-",
         event["event_id"],
     ]
-    return _clean("  ".join(words))
+    return visible("  ".join(words))
 
 
 def _time(wall: float | None) -> str | None:
     return None if wall is None else datetime.fromtimestamp(wall, UTC).isoformat(timespec="seconds")[:19] + "Z"
-
-
-def _clean(words: str) -> str:
-    """What came from outside, with its control characters shown and not sent to the terminal."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", words)
