@@ -11,7 +11,6 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -22,6 +21,7 @@ from proxy.cli.terminal import DONE, Ended, visible
 from proxy.cli.webhook_send import send
 from proxy.cli.webhook_verify import verify
 from proxy.config.load import find
+from proxy.units import rfc3339
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -144,4 +144,4 @@ def _line(event: Shown) -> str:
 
 
 def _time(wall: float | None) -> str | None:
-    return None if wall is None else datetime.fromtimestamp(wall, UTC).isoformat(timespec="seconds")[:19] + "Z"
+    return None if wall is None else rfc3339(wall, "seconds")

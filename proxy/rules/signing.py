@@ -10,7 +10,6 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from proxy.rules.claims import Claim, Stop
@@ -23,6 +22,7 @@ from proxy.rules.signed_values import key_bytes
 from proxy.rules.special_signing import kind_of_key, needs_private_key, sign_adyen, sign_jwt, sign_sns
 from proxy.rules.templates import compile_template
 from proxy.rules.twilio_signature import signed_size
+from proxy.units import rfc3339
 
 _DER = bytes.fromhex("3006020101020101")  # the smallest signature that looks like one of ECDSA
 
@@ -91,7 +91,7 @@ def stranger(settings: VerifySettings, pen: Pen) -> bytes:
 def time_text(wall: float, unit: str) -> bytes:
     """Unix seconds written as `s`, `ms` or `iso8601`."""
     if unit == "iso8601":
-        return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+        return rfc3339(wall, "seconds").encode()
     return b"%d" % (wall * 1000 if unit == "ms" else wall)
 
 

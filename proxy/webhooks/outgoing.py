@@ -6,7 +6,6 @@ The one thing a reader would get wrong: only the query goes into the target; the
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from proxy.body import Body, Whole
 from proxy.config.schema import WebhookSettings
@@ -16,7 +15,7 @@ from proxy.rules.headers import HeaderPass
 from proxy.rules.placing import Outgoing
 from proxy.rules.signatures import KeySettings, VerifySettings
 from proxy.rules.signing import CannotSign, Pen, sign, sign_anew
-from proxy.units import Seconds
+from proxy.units import Seconds, rfc3339
 from proxy.webhooks.inbox import Arrival
 
 YOUNG: Seconds = 60.0  # since receipt; a first attempt within it goes as it came
@@ -116,11 +115,6 @@ def stamps(arrival: Arrival, attempt: int) -> Headers:
     if arrival.type is not None:
         fields.insert(2, (b"Outrigger-Event-Type", arrival.type.encode()))
     return tuple(fields)
-
-
-def rfc3339(wall: float) -> str:
-    """Unix seconds as `2026-01-31T12:00:00.000Z`."""
-    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _headers_of(verify: VerifySettings) -> list[str]:
