@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from proxy.body import Stream, Whole
 from proxy.integrations.forms import Pairs, pairs
-from proxy.integrations.memory import Ids
+from proxy.integrations.ids import Ids
 from proxy.integrations.rehearsal import Mark, Marks, spoilt, suffer, texts
 from proxy.model import Headers, Request, Response
 
