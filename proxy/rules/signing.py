@@ -181,19 +181,11 @@ def _twilio(settings: VerifySettings, public_url: str | None, request: Outgoing,
 
 def _jwt(settings: VerifySettings, public_url: str | None, request: Outgoing, pen: Pen) -> Outgoing:
     SCHEMES["jwt"](settings, public_url)  # refuses settings by which nothing could be signed
-    try:
-        return sign_jwt(settings, request, pen.secret, pen.wall, pen.id)
-    except ValueError as error:
-        raise CannotSign(f"the key {error}") from None
+    return _by_key(lambda: sign_jwt(settings, request, pen.secret, pen.wall, pen.id))
 
 
 def _adyen(settings: VerifySettings, _public_url: str | None, request: Outgoing, pen: Pen) -> Outgoing:
-    try:
-        return sign_adyen(settings, request, pen.secret)
-    except CannotPlace:
-        raise
-    except ValueError as error:
-        raise CannotSign(f"the key {error}") from None
+    return _by_key(lambda: sign_adyen(settings, request, pen.secret))
 
 
 def _sns(settings: VerifySettings, _public_url: str | None, request: Outgoing, pen: Pen) -> Outgoing:
@@ -201,8 +193,12 @@ def _sns(settings: VerifySettings, _public_url: str | None, request: Outgoing, p
         raise CannotSign(
             "Amazon alone can sign by its own certificate: pin one of your own with verify.secrets and use its key"
         )
+    return _by_key(lambda: sign_sns(settings, request, pen.secret))
+
+
+def _by_key(signed: Callable[[], Outgoing]) -> Outgoing:
     try:
-        return sign_sns(settings, request, pen.secret)
+        return signed()
     except CannotPlace:
         raise
     except ValueError as error:
