@@ -1,4 +1,4 @@
-"""The one thread that writes the debug log: from a bounded queue, in batches, and never more than a quarter of the time.
+"""The one thread that writes the debug log: from a bounded queue, in batches, and a quarter of the time at most.
 
 The one thing a reader would get wrong: it shares the interpreter with the event loop, so it rests after each batch, and
 in a flood calls are dropped and counted instead of slowing down the others.
