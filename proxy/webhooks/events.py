@@ -176,7 +176,7 @@ def _signature_headers(verify: VerifySettings) -> list[bytes]:
 
 def _verifies(webhook: WebhookSettings, request: Outgoing, pen: Pen) -> bool:
     """True where what was spoiled would be accepted all the same: only a MAC that fits can tell."""
-    from proxy.rules.credentials import Secret  # noqa: PLC0415
+    from proxy.rules.credentials import Secret  # noqa: PLC0415 - as above
 
     if needs_private_key(webhook.verify):
         return False  # all of them cover what was changed, and the private key cannot check it

@@ -140,7 +140,7 @@ BETWEEN = {  # bytes around the chunks: extensions, trailers
 
 @pytest.mark.parametrize(("body", "fine"), BETWEEN.values(), ids=BETWEEN)
 @pytest.mark.parametrize("size", [1 << 20, 1_000])
-async def test_between_the_chunks_of_a_body_there_may_be(body: bytes, fine: bool, size: int) -> None:  # noqa: FBT001
+async def test_between_the_chunks_of_a_body_there_may_be(body: bytes, fine: bool, size: int) -> None:  # noqa: FBT001 - a row
     echo = Echo()
     bench = Bench(echo)
     await bench.send(CHUNKED, *(body[at : at + size] for at in range(0, len(body), size)))
