@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.clients.conftest import DEAD, LISTEN
-from tests.clients.standing_in import QUICK, SECRETS, events, free_port, paged, said, streamed
+from tests.clients.standing_in import QUICK, SECRETS, events, paged, said, streamed
+from tests.support.ports import free_port
 from tests.support.program import Program
 from tests.support.scripted import ScriptedUpstream
 

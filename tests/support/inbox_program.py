@@ -5,9 +5,10 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.ports import free_port
 from tests.support.program import Program
 from tests.support.scripted import ScriptedUpstream
-from tests.support.senders import SECRET, event, free_port, proof
+from tests.support.senders import SECRET, event, proof
 
 TOKEN = "operator-token-of-this-test"
 ENVIRON = {"STRIPE_WEBHOOK_SECRET": SECRET, "ADMIN": TOKEN}
