@@ -1,4 +1,4 @@
-"""Signing a webhook: the inverse of verifying, from the same settings. For test events and for deliveries later on.
+"""Signing a webhook: the inverse of verifying, from the same settings. For test events and for deliveries.
 
 The signed bytes are asked of the scheme's own `Reader`, with a blank signature in place, so that both sides cannot
 differ. The one thing a reader would get wrong: the secret of a public-key scheme verifies; signing needs another key.
