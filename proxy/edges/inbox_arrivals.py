@@ -7,9 +7,7 @@ from typing import cast
 
 from proxy.edges.inbox_rows import NEW, row_of, short
 from proxy.edges.inbox_tables import Database, Work
-from proxy.webhooks.inbox import Arrival, Kept
-
-REMEMBERED = 604_800.0  # seconds: 7 d
+from proxy.webhooks.inbox import REMEMBERED, Arrival, Kept
 
 _INSERT = f"INSERT INTO events ({NEW}) VALUES ({', '.join('?' * len(NEW.split(',')))})"  # noqa: S608 - constants
 _NOTE_KEY = f"""INSERT INTO seen (webhook, event_id, id, at) VALUES (?, ?, ?, ?) ON CONFLICT (webhook, event_id)

@@ -20,11 +20,10 @@ from proxy.edges.inbox_tables import Change, Work
 from proxy.edges.inbox_worker import Backend, Connection, Fault, Reports, Worker
 from proxy.events import Events
 from proxy.timing import Clock
-from proxy.webhooks.inbox import Arrival, Inbox, InboxUnavailable, Kept, Page, State, Stats, Stored
+from proxy.webhooks.inbox import UNDELIVERED, Arrival, Inbox, InboxUnavailable, Kept, Page, State, Stats, Stored
 
 T = TypeVar("T")
 RECOUNT = 5.0  # seconds after which counts of an inbox that others write to as well are asked for anew
-_UNDELIVERED = ("pending", "waiting")
 
 
 class OpenInbox(Inbox, Protocol):
@@ -211,12 +210,12 @@ class InboxStore:
     def _count(self, counts: Mapping[tuple[str, State], int]) -> None:
         self._counts = Counter(counts)
         self._counted = self._loop.time()
-        self.pending = sum(many for (_, state), many in counts.items() if state in _UNDELIVERED)
+        self.pending = sum(many for (_, state), many in counts.items() if state in UNDELIVERED)
 
     def _add(self, changes: Sequence[Change]) -> None:
         for webhook, state, more in changes:
             self._counts[webhook, state] += more
-            if state in _UNDELIVERED:
+            if state in UNDELIVERED:
                 self.pending += more
 
     # What the writer's thread calls.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from proxy.body import Body, Whole
+from proxy.body import whole_body
 from proxy.config.schema import WebhookSettings
 from proxy.model import Call, Headers, Request
 from proxy.rules.credentials import Secret
@@ -58,7 +58,7 @@ class Writer:
         """`attempt`: from 1. Raises `Unsigned`."""
         body, query = arrival.body, arrival.query
         theirs, _ = self._hygiene(self._headers(arrival, attempt))
-        sent = Body(Whole(body), len(body), keep=len(body)) if body or _has_body(arrival.method) else None
+        sent = whole_body(body) if body or _has_body(arrival.method) else None
         target = b"" if query is None else b"?" + query
         return Request(arrival.method, target, theirs + stamps(arrival, attempt), sent, call)
 
