@@ -141,7 +141,7 @@ class ServerConnection(asyncio.Protocol):
 
     def _begin(self, head: Head, rest: bytes) -> None:
         method, target, headers, framing, self._keep = head
-        length, self._expecting, self._current = framing
+        length, self._expecting, self._current, _ = framing
         self._rest, body = b"", None
         if length == 0:
             self._state, arrived = BUSY, self._hold
