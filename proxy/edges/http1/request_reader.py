@@ -15,6 +15,7 @@ from proxy.edges.http1.wire import FieldCodes, Inbox
 from proxy.errors import Refusal
 from proxy.model import Headers
 from proxy.rules.framing import Framing, SoundHosts, framing_of
+from proxy.rules.malformed import broken_rule
 from proxy.rules.recent import Recent
 
 if TYPE_CHECKING:
@@ -75,10 +76,10 @@ class Heads:
         except httptools.HttpParserUpgrade:
             upgrade = True  # the end of a message is ours to say
         except httptools.HttpParserError:
-            raise _malformed() from None
+            raise _malformed(raw) from None
         keep = self._keep
         if keep is None:
-            raise _malformed()
+            raise _malformed(raw)
         headers = tuple(self._fields)
         limits = self._limits
         if len(headers) > limits.fields:
@@ -118,14 +119,14 @@ def _search_head(raw: bytes, seen: int, limits: Limits) -> tuple[int, int] | Non
     if start == len(raw) or raw[start:] == b"\r":
         return None
     if not 65 <= raw[start] <= 90:  # no method begins otherwise, a fifth empty line neither
-        raise _malformed()
+        raise _malformed(raw[start:])
     if raw.find(b"\n", start, start + limits.line + 2) < 0 and len(raw) - start >= limits.line + 2:
         raise _too_large(f"a request line of more than {limits.line} bytes")
     end = raw.find(b"\r\n\r\n", max(start, seen - 3), limits.head)
     if end >= 0:
         return start, end + 4
     if _BARE_LF.search(raw, max(start, seen), limits.head) is not None:
-        raise _malformed()
+        raise _malformed(raw[start:])
     if len(raw) >= limits.head:
         raise _too_large(f"a request head of more than {limits.head} bytes")
     return None
@@ -183,8 +184,8 @@ class Chunks:
         self.over = True
 
 
-def _malformed() -> Refusal:
-    return Refusal("bad_request", "The request head is malformed.")
+def _malformed(head: bytes) -> Refusal:
+    return Refusal("bad_request", f"Malformed request: {broken_rule(head)}.")
 
 
 def _too_large(rule: str) -> Refusal:
