@@ -58,6 +58,7 @@ class Gateway:
     def refuse(self, refusal: ProxyError, call: Call) -> Response:
         """The answer to a request that never became one: bad framing, a head too large or too late."""
         response = made_here(refusal, call)
+        call.reason = refusal.detail
         self._events.call_ended(call, response.status, refusal.code, self._now() - call.started)
         response.headers = signed(response, call)
         return response

@@ -41,6 +41,8 @@ class WebhookServer:
     def refuse(self, refusal: ProxyError, _call: Call) -> Response:
         """The answer to a request that never reached a webhook: bad framing, a head too large or too late."""
         status = CODES[refusal.code].status if refusal.code in CODES else 408
+        if refusal.code in CODES:
+            self._events.unread("webhooks", refusal.code, refusal.detail)
         return answer(status, headers=_HEADERS.get(status, ()), made_here=refusal.code)
 
 
