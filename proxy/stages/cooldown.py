@@ -99,7 +99,7 @@ class CooldownStage:
         if verdict.cools:
             told = cooldown.begin(key, verdict.told, now)
             if told != verdict.told:
-                response.verdict = replace(verdict, told=told)
+                response.verdict = replace(verdict, told=told, guessed=True)
             request.call.told_to_wait = True
             request.call.decide(now, "cooldown", f"The provider asks to wait {told:.3f} s.")
             self._events.cooldown_began(self._upstream, max(cooldown.ends(key, now) or now, now) - now)
