@@ -62,7 +62,8 @@ class CooldownStage:
         """Returns when the attempt may go, with its ticket if it had to wait."""
         key, call, now = self._key(request), request.call, self._clock.now()
         if self._cooldown.is_free(key, now):
-            return None
+            waits = call.told_to_wait and self._settings.mode == "wait"
+            return self._cooldown.lead(key, _nobody_to_tell) if waits else None
         ends = self._cooldown.ends(key, now)
         if self._settings.mode == "reject":
             if ends is None:
@@ -132,6 +133,10 @@ class CooldownStage:
         del self._timers[key]
         self._cooldown.turn(key, self._clock.now())
         self._set_timer(key)
+
+
+def _nobody_to_tell(_goes: bool, /) -> None:  # noqa: FBT001 - the word of the rule
+    pass
 
 
 def _settle(signal: asyncio.Future[bool], goes: bool) -> None:  # noqa: FBT001 - the word of the rule
