@@ -9,7 +9,7 @@ from proxy.events import Events
 from proxy.model import Call, Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.concurrency import ConcurrencySettings, Gate
-from proxy.timing import Clock, Waits
+from proxy.timing import Clock, Waits, too_late
 
 
 class ConcurrencyStage:
@@ -66,6 +66,8 @@ class ConcurrencyStage:
             self._events.queued(self._upstream, -1)
         if not in_time:
             self._gate.give_up(waiter)
+            if self._clock.now() >= call.deadline:
+                raise too_late()
             raise self._refusal(call, "and none came free in time")
 
     def _refusal(self, call: Call, why: str) -> Refusal:

@@ -12,7 +12,7 @@ from proxy.events import Events
 from proxy.model import Call, Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.cooldown import Cooldown, CooldownSettings, Ticket
-from proxy.timing import Clock, Waits
+from proxy.timing import Clock, Waits, too_late
 
 
 class CooldownStage:
@@ -92,6 +92,8 @@ class CooldownStage:
             self._events.queued(self._upstream, -1)
         if not goes:
             self._cooldown.leave(ticket, self._clock.now())
+            if self._clock.now() >= call.deadline:
+                raise too_late()
             raise self._refusal(call, ticket.key)
 
     def _learn(self, request: Request, response: Response, ticket: Ticket | None) -> None:
