@@ -1,4 +1,4 @@
-"""The one thread that writes the debug log: from a bounded queue, in batches, and never more than a third of the time.
+"""The one thread that writes the debug log: from a bounded queue, in batches, and a quarter of the time at most.
 
 The one thing a reader would get wrong: it shares the interpreter with the event loop, so it rests after each batch, and
 in a flood calls are dropped and counted instead of slowing down the others.
@@ -23,7 +23,7 @@ from proxy.rules.redaction import Redactor
 MOST_RECORDS = 1_000  # that may wait to be written
 MOST_BYTES = 16 << 20
 BATCH = 64  # in one transaction
-REST = 2.0  # times as long as the batch took
+REST = 3.0  # times as long as the batch took
 AGE_CHECK = 60.0  # seconds between two looks for what is too old
 VERSION = 1
 

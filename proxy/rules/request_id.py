@@ -46,7 +46,8 @@ def uuid7(wall: float, noise: bytes) -> str:
 
 
 def _stamp(moment: int) -> str:
-    return f"{moment >> 16 & 0xFFFFFFFF:08x}-{moment & 0xFFFF:04x}-7"
+    digits = "%012x" % (moment & 0xFFFFFFFFFFFF)
+    return f"{digits[:8]}-{digits[8:]}-7"
 
 
 def _joined(stamp: str, digits: str) -> str:

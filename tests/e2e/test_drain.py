@@ -99,7 +99,8 @@ def test_a_second_signal_ends_it_at_once(through):
 def refused(program):
     """True once nobody listens any more; `/readyz` may say so a moment earlier."""
     try:
-        connect(program.proxy).close()
+        with connect(program.proxy):
+            pass
     except ConnectionRefusedError:
         return True
     return False

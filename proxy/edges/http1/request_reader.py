@@ -41,13 +41,14 @@ class Heads:
 
     An application repeats its heads: the same SDK, the same few paths. What was read is a matter of a head's bytes
     alone, so a head that came before, byte for byte, is not read again. That is a tenth of what a small call costs.
+    `known`: those heads. Whoever has a whole head may look there first.
     """
 
-    __slots__ = ("_codes", "_fields", "_fresh", "_hosts", "_keep", "_known", "_limits", "_parser", "_target")
+    __slots__ = ("_codes", "_fields", "_fresh", "_hosts", "_keep", "_limits", "_parser", "_target", "known")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._known: Recent[Head] = Recent()
+        self.known: Recent[Head] = Recent()
         self._codes = FieldCodes()
         self._hosts = SoundHosts()
         self._parser = httptools.HttpRequestParser(self)
@@ -58,10 +59,10 @@ class Heads:
 
     def read(self, raw: bytes) -> Head:
         """The head in `raw`, which ends with its empty line. Raises `Refusal`."""
-        head = self._known.get(raw)
+        head = self.known.get(raw)
         if head is None:
             head = self._read(raw)
-            self._known.keep(raw, head)
+            self.known.keep(raw, head)
         return head
 
     def _read(self, raw: bytes) -> Head:

@@ -16,6 +16,7 @@ from proxy.edges.http1.wire import HIGH_WATER, Inbox, reset
 from proxy.errors import ClientGone, Refusal
 from proxy.model import Request, Response
 from proxy.pipeline import Handler
+from proxy.rules.recent import MOST_BYTES
 
 # | state   | bytes that arrive                          | leaves by                                         |
 # | IDLE    | begin a head                               | the first byte                                    |
@@ -125,6 +126,9 @@ class ServerConnection(asyncio.Protocol):
     # bytes in
 
     def _collect(self, data: bytes) -> None:
+        known = None if self._rest or len(data) > MOST_BYTES else self._service.heads.known.get(data)
+        if known is not None:  # a whole head, and one that came before
+            return self._begin(known, b"")
         seen, raw = len(self._rest), self._rest + data if self._rest else data
         try:
             span = find_head(raw, seen, self._service.limits)
@@ -132,12 +136,11 @@ class ServerConnection(asyncio.Protocol):
                 if self._state == IDLE:
                     self._state, self._since = HEAD, self._service.now()
                 self._rest = raw
-                return
+                return None
             head = self._service.heads.read(raw[span[0] : span[1]])
         except Refusal as refusal:
-            self._refuse(refusal, raw)
-            return
-        self._begin(head, raw[span[1] :])
+            return self._refuse(refusal, raw)
+        return self._begin(head, raw[span[1] :])
 
     def _begin(self, head: Head, rest: bytes) -> None:
         method, target, headers, framing, self._keep = head
@@ -152,10 +155,9 @@ class ServerConnection(asyncio.Protocol):
                 self._state, self._chunks, arrived = CHUNKED, Chunks(inbox), self._parse
             else:
                 self._state, self._left, arrived = LENGTH, length, self._count
-        service = self._service
-        call = service.new_call()
+        call = self._service.new_call()
         call.local, call.peer = self._local, self._peer
-        self._start(service.handler, Request(method, target, headers, body, call))
+        self._start(self._service.handler, Request(method, target, headers, body, call))
         if rest:
             arrived(rest)
 
@@ -209,9 +211,7 @@ class ServerConnection(asyncio.Protocol):
         self._state, self._rest, self._keep, self._current = LINGER, b"", False, True
         self._refusing = True
         method = "HEAD" if raw.lstrip(b"\r\n").startswith(b"HEAD ") else ""  # it alone changes how an answer is sent
-        call = self._service.new_call()
-        call.local, call.peer = self._local, self._peer
-        self._start(refused, Request(method, b"", (), None, call))
+        self._start(refused, Request(method, b"", (), None, self._service.new_call()))
 
     def _start(self, handler: Handler, request: Request) -> None:
         self._answered = False
