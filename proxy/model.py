@@ -39,14 +39,16 @@ class Verdict:
     """What an attempt's end means; breaker, cooldown and retry read this and nothing else.
 
     `outcome`: `ok`, `refused`, `auth_failed`, `conflict`, `rate_limited`, `quota` or `server_error`. `told`: seconds
-    that the provider asked to wait, None if it said nothing usable. `cools`: starts a cooldown, told or not. `says_no`:
-    the provider itself forbade a repeat. `renewable`: the credential was refused and may be worth reading anew.
+    that the provider asked to wait, None if it said nothing usable. `guessed`: `told` is the cooldown's own number, as
+    the provider refused without one. `cools`: starts a cooldown, told or not. `says_no`: the provider itself forbade a
+    repeat. `renewable`: the credential was refused and may be worth reading anew.
     """
 
     outcome: str
     evidence: Evidence
     repeat: Repeat = Repeat.NEVER
     told: float | None = None
+    guessed: bool = False
     cools: bool = False
     says_no: bool = False
     renewable: bool = False

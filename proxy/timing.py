@@ -182,6 +182,11 @@ class Waits:
             signal.set_result(False)
 
 
+def too_late() -> Refusal:
+    """The refusal of a call whose deadline passes before it has an answer's head."""
+    return Refusal("deadline_exceeded", "The time allowed for this call passed before an answer came.")
+
+
 def draining() -> Refusal:
     """The refusal of a wait that a shutdown cuts short."""
     return Refusal("draining", "Outrigger is shutting down.", retry_after=1.0)

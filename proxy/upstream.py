@@ -18,7 +18,7 @@ from proxy.rules.breaker import Breaker, BreakerSettings
 from proxy.rules.callers import Callers, Hosts
 from proxy.rules.concurrency import ConcurrencySettings, Gate
 from proxy.rules.cooldown import Cooldown, CooldownSettings
-from proxy.rules.credentials import Credential, InjectSettings, PathParam
+from proxy.rules.credentials import Credential, InjectSettings, PathParam, presented
 from proxy.rules.egress import EgressSettings
 from proxy.rules.fallback import FallbackSettings
 from proxy.rules.faults import FaultSettings
@@ -225,11 +225,17 @@ def scope_of(settings: UpstreamSettings) -> Callable[[Request], None] | None:
 
 
 def key_of(settings: UpstreamSettings) -> Callable[[Request], bytes]:
-    """Which part of the upstream a told wait holds."""
-    if settings.cooldown.scope != "path":
-        return lambda _request: b""
-    find = first_match(settings.used)
-    return lambda request: find(request.method, request.place)
+    """Which part of the upstream a told wait holds.
+
+    An upstream with a credential has just that one; without, each credential that applications bring is a part.
+    """
+    scope = settings.cooldown.scope
+    if scope == "path":
+        find = first_match(settings.used)
+        return lambda request: find(request.method, request.place)
+    if scope == "credential" and not Credential(settings.inject, settings.auth):
+        return lambda request: presented(request.headers)
+    return lambda _request: b""
 
 
 def places_of(settings: UpstreamSettings) -> dict[str | None, Place]:

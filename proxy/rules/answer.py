@@ -15,8 +15,9 @@ from http import HTTPStatus
 from typing import Literal
 
 from proxy.body import Whole
-from proxy.errors import CODES, ProxyError, Refusal, UpstreamFailure
-from proxy.model import Call, Headers, Response
+from proxy.errors import CODES, ProxyError, UpstreamFailure
+from proxy.model import Call, Headers, Repeat, Response
+from proxy.rules.outcome import repeat_of_failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,7 @@ def made_here(
         headers.append((b"Retry-After", b"%d" % after))
     if error.code == "method_not_allowed":
         headers.append((b"Allow", _METHODS))
-    if isinstance(error, Refusal) and not spent(call):
+    if not spent(call) and repeat_of_failure(error.code) is Repeat.NEVER:  # refused here, whoever asks again
         headers.extend(NO_MORE)
     return Response(status, _REASONS.get(status, b""), tuple(headers), Whole(body), len(body), made_here=error.code)
 

@@ -91,6 +91,17 @@ class Cooldown:
         self.waiting += 1
         return ticket
 
+    def lead(self, key: bytes, tell: Callable[[bool], None]) -> Ticket | None:
+        """A ticket to go first and alone, for a call that sat out its wait and finds `key` free; None if it just goes.
+
+        Those that were told to wait by the same provider come back at the same time, although they are in no queue.
+        """
+        lane = self._lanes.get(key)
+        if lane is None or lane.group > 1:  # since the wait somebody has had a head without another
+            return None
+        lane.first = Ticket(key, math.inf, tell, lane)
+        return lane.first
+
     def due(self, key: bytes) -> float | None:
         """When `turn` must be called for those who wait; None if nobody waits, or for a head to come in first."""
         lane = self._lanes.get(key)

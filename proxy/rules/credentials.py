@@ -9,6 +9,7 @@ import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import NoReturn
 from urllib.parse import quote, unquote_to_bytes
 
@@ -195,6 +196,12 @@ class Credential:
             choices=tuple((name, template.fill(read)) for name, template in self._choices),
             path_values=tuple((pattern, template.fill(read)) for pattern, template in self._path),
         )
+
+
+def presented(headers: Headers) -> bytes:
+    """Which credentials of its own an application sent, as a digest that tells nothing of them; b"" for none."""
+    sent = sorted((fold(name), value) for name, value in headers if fold(name) in CREDENTIALS)
+    return sha256(b"\n".join(b"%b:%b" % field for field in sent)).digest() if sent else b""
 
 
 def with_query(target: bytes, names: frozenset[bytes], pairs: Iterable[tuple[bytes, bytes]]) -> bytes:

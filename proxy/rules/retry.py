@@ -57,13 +57,15 @@ class RetrySettings:
 class Ending(NamedTuple):
     """How an attempt ended, as far as another one is concerned: the part of a verdict or failure that is read here.
 
-    `told`: where a provider that refused said nothing, the cooldown has put its own guess into the verdict.
+    `guessed`: the provider refused and said no time, and `told` is what the cooldown takes for it: as long a wait, but
+    nothing that was told.
     """
 
     repeat: Repeat
     told: float | None = None
     says_no: bool = False
     sent: bool = True  # False: no byte can have reached the provider
+    guessed: bool = False
 
 
 class Situation(NamedTuple):
@@ -102,7 +104,7 @@ def again(ending: Ending, at: Situation, settings: RetrySettings, dice: Dice) ->
         ("attempts", at.attempts < settings.attempts),
         ("not_idempotent", ending.repeat is Repeat.ALWAYS or not ending.sent or at.safe),
         ("body_not_replayable", at.replayable),
-        ("retry_after_too_long", (ending.told or 0.0) <= settings.max_retry_after),
+        ("retry_after_too_long", ending.guessed or (ending.told or 0.0) <= settings.max_retry_after),
         ("deadline", at.now + wait + at.spare <= at.deadline),
         ("budget", at.in_budget),
         ("circuit_open", at.let_through),

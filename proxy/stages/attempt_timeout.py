@@ -14,7 +14,7 @@ from proxy.events import Events
 from proxy.model import Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.outcome import attempt_outcome
-from proxy.timing import Alarm, Alarms, Clock
+from proxy.timing import Alarm, Alarms, Clock, too_late
 
 
 class AttemptTimeoutStage:
@@ -39,7 +39,7 @@ class AttemptTimeoutStage:
         now = self._now()
         deadline = call.deadline
         if now >= deadline:
-            raise _too_late()
+            raise too_late()
         if not request.fresh:
             call.attempts += 1
         alarm = self._alarms.at(min(now + self._connect + self._first_byte, deadline))
@@ -67,7 +67,7 @@ class AttemptTimeoutStage:
 
     def _too_slow(self, deadline: float) -> Refusal | UpstreamFailure:
         if self._now() >= deadline:
-            return _too_late()
+            return too_late()
         return UpstreamFailure("upstream_timeout", "No answer within timeout.first_byte.", sent=True)
 
     def _note(self, request: Request, error: Refusal | UpstreamFailure, began: float) -> None:
@@ -75,7 +75,3 @@ class AttemptTimeoutStage:
             request.call.attempts -= not request.fresh
         elif not isinstance(error, StaleConnection):
             self._ended(self._upstream, error.code, self._now() - began)
-
-
-def _too_late() -> Refusal:
-    return Refusal("deadline_exceeded", "The time allowed for this call passed before an answer came.")

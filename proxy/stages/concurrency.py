@@ -10,7 +10,7 @@ from proxy.model import Call, Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.concurrency import ConcurrencySettings, Gate
 from proxy.stages.queue import Queue
-from proxy.timing import Clock, Waits
+from proxy.timing import Clock, Waits, too_late
 
 
 class ConcurrencyStage:
@@ -64,6 +64,8 @@ class ConcurrencyStage:
             raise
         if not in_time:
             self._gate.give_up(waiter)
+            if self._clock.now() >= call.deadline:
+                raise too_late()
             raise self._refusal(call, "and none came free in time")
 
     def _refusal(self, call: Call, why: str) -> Refusal:

@@ -13,7 +13,7 @@ from proxy.model import Call, Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.cooldown import Cooldown, CooldownSettings, Ticket
 from proxy.stages.queue import Queue
-from proxy.timing import Clock, Waits
+from proxy.timing import Clock, Waits, too_late
 
 
 class CooldownStage:
@@ -64,7 +64,8 @@ class CooldownStage:
         """Returns when the attempt may go, with its ticket if it had to wait."""
         key, call, now = self._key(request), request.call, self._clock.now()
         if self._cooldown.is_free(key, now):
-            return None
+            waits = call.told_to_wait and self._settings.mode == "wait"
+            return self._cooldown.lead(key, _nobody_to_tell) if waits else None
         ends = self._cooldown.ends(key, now)
         if self._settings.mode == "reject":
             if ends is None:
@@ -89,6 +90,8 @@ class CooldownStage:
             raise
         if not goes:
             self._cooldown.leave(ticket, self._clock.now())
+            if self._clock.now() >= call.deadline:
+                raise too_late()
             raise self._refusal(call, ticket.key)
 
     def _learn(self, request: Request, response: Response, ticket: Ticket | None) -> None:
@@ -97,7 +100,7 @@ class CooldownStage:
         if verdict.cools:
             told = cooldown.begin(key, verdict.told, now)
             if told != verdict.told:
-                response.verdict = replace(verdict, told=told)
+                response.verdict = replace(verdict, told=told, guessed=True)
             request.call.told_to_wait = True
             request.call.decide(now, "cooldown", f"The provider asks to wait {told:.3f} s.")
             self._events.cooldown_began(self._upstream, max(cooldown.ends(key, now) or now, now) - now)
@@ -130,6 +133,10 @@ class CooldownStage:
         del self._timers[key]
         self._cooldown.turn(key, self._clock.now())
         self._set_timer(key)
+
+
+def _nobody_to_tell(_goes: bool, /) -> None:  # noqa: FBT001 - the word of the rule
+    pass
 
 
 def _settle(signal: asyncio.Future[bool], goes: bool) -> None:  # noqa: FBT001 - the word of the rule

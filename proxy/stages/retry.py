@@ -146,7 +146,7 @@ class RetryStage:
         tried = kept is not None and kept.verdict.renewable
         if verdict.renewable and repeat is Repeat.NEVER and not tried and self._renewed(call):
             repeat = Repeat.ALWAYS  # it was turned away at the door: nothing was done
-        return Ending(repeat, verdict.told, verdict.says_no)
+        return Ending(repeat, verdict.told, verdict.says_no, guessed=verdict.guessed)
 
     def _renewed(self, call: Call) -> bool:
         wanted = call.wants_retry and call.attempts < self._settings.attempts
@@ -181,7 +181,7 @@ class RetryStage:
 
     def _tell(self, call: Call, end: Response | UpstreamFailure, ending: Ending, wait: float) -> None:
         reason = _reason(end)
-        self._events.retried(self._upstream, reason, wait, told=ending.told is not None)
+        self._events.retried(self._upstream, reason, wait, told=ending.told is not None and not ending.guessed)
         if call.decisions is not None:
             call.decide(self._now(), "retry", f"attempt {call.attempts} ended with {reason}; again in {wait:.3f} s")
 

@@ -220,6 +220,19 @@ async def test_requests_that_had_reached_the_kernel_when_the_drain_began_are_ans
         assert came == [b"HTTP/1.1 200"] * 20
 
 
+async def test_a_request_that_follows_an_answer_closely_is_answered_though_the_drain_has_begun():
+    async with listening(Echo()) as (listener, bound):
+        reader, writer = await connect(bound)
+        writer.write(GET)
+        await reader.readuntil(b"GET / ")
+        listener.drain()
+        await asyncio.sleep(0.04)
+        writer.write(GET)
+        (got,) = answers(await asyncio.wait_for(reader.read(), 2))
+        assert (got.body, (b"connection", b"close") in got.headers) == (b"GET / ", True)
+        writer.close()
+
+
 async def test_a_request_on_a_kept_connection_that_had_reached_the_kernel_is_answered_however_late_the_loop_is():
     async with listening(Echo()) as (listener, bound):
         host, port = bound.rsplit(":", 1)

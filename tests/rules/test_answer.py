@@ -77,6 +77,11 @@ def test_a_refusal_tells_the_sdk_not_to_multiply():
     assert headers[b"X-Should-Retry"] == headers[b"Stripe-Should-Retry"] == b"false"
 
 
+def test_so_does_an_address_that_is_not_allowed():
+    headers = names(made_here(UpstreamFailure("egress_denied", sent=False), call(attempts=1)).headers)
+    assert headers[b"X-Should-Retry"] == headers[b"Stripe-Should-Retry"] == b"false"
+
+
 SPENT = {
     "attempts": True,
     "deadline": True,

@@ -50,6 +50,7 @@ STOPS = {  # the end of the attempt, what is different from a call that may be r
     "the body is gone": (FAILED, {"replayable": False}, "body_not_replayable"),
     "a told wait of exactly the limit": (REFUSED._replace(told=60.0), {"deadline": 999.0}, None),
     "a longer one": (REFUSED._replace(told=60.1), {"deadline": 999.0}, "retry_after_too_long"),
+    "a guess is nothing that was told": (REFUSED._replace(told=60.1, guessed=True), {"deadline": 999.0}, None),
     "no time to wait and be answered": (FAILED, {"deadline": 102.09}, "deadline"),
     "just enough time": (FAILED, {"deadline": 102.11}, None),
     "a told wait beyond the deadline": (REFUSED._replace(told=59.0), {}, "deadline"),

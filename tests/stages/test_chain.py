@@ -11,6 +11,7 @@ from proxy.model import Headers, Response
 from proxy.rules.breaker import BreakerSettings
 from proxy.rules.concurrency import ConcurrencySettings
 from proxy.rules.cooldown import CooldownSettings
+from proxy.rules.credentials import InjectSettings
 from proxy.rules.rate_limit import RateLimitSettings
 from proxy.rules.retry import BackoffSettings, RetrySettings
 from proxy.rules.scope import ScopeSettings
@@ -76,6 +77,42 @@ async def test_a_call_refused_without_a_told_wait_comes_back_after_a_second_then
     chain = Chain(says(429), says(429), FINE, cooldown=CooldownSettings(mode=mode))
     assert (await chain("POST")).status == 200
     assert chain.provider.times == pytest.approx([0.0, 1.05, 3.15])
+
+
+async def test_a_wait_that_nobody_told_is_never_too_long_a_told_one_and_does_not_count_as_told():
+    chain = Chain(says(429), FINE, retry=RetrySettings(max_retry_after=0.5))
+    assert (await chain("POST")).status == 200
+    assert [told for _, _, told in chain.heard.of("retried")] == [False]
+
+
+def _key(value: bytes) -> Headers:
+    return ((b"Authorization", b"Bearer " + value),)
+
+
+WHO_WAITS = {  # what the upstream injects, the credentials of both calls; what the second call comes to
+    "the same credential waits": ({}, _key(b"a"), _key(b"a"), "cooldown"),
+    "another one does not": ({}, _key(b"a"), _key(b"b"), 200),
+    "nor does a call without any": ({}, _key(b"a"), (), 200),
+    "in another header it is another": ({}, _key(b"a"), ((b"X-Api-Key", b"Bearer a"),), 200),
+    "an injected one is that of all calls": ({"X-Key": "fixed"}, _key(b"a"), _key(b"b"), "cooldown"),
+}
+
+
+@pytest.mark.parametrize(("injected", "first", "second", "end"), WHO_WAITS.values(), ids=WHO_WAITS)
+async def test_cooldown_by_credential(injected, first, second, end):
+    chain = Chain(
+        says(429, headers=((b"Retry-After", b"9"),)),
+        FINE,
+        inject=InjectSettings(headers=injected),
+        cooldown=CooldownSettings(mode="reject", scope="credential"),
+        retry=RetrySettings(attempts=1),
+    )
+    assert (await chain(headers=first)).status == 429
+    try:
+        found: str | int = (await chain(headers=second)).status
+    except ProxyError as error:
+        found = error.code
+    assert found == end
 
 
 async def test_a_cooldown_that_others_began_meets_the_repeat_and_the_answer_before_it_goes_back():

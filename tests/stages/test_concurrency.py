@@ -132,7 +132,8 @@ async def test_or_at_its_deadline_if_that_is_earlier():
     setting = Setting()
     await setting.attempt()
     refusal = await refused(setting.attempt(Call(id="2", started=0.0, deadline=0.5)))
-    assert (refusal.code, setting.loop.time()) == ("concurrency_full", 0.5)
+    assert (refusal.code, setting.loop.time()) == ("deadline_exceeded", 0.5)
+    assert (setting.gate.in_flight, setting.gate.queued, setting.events.changes) == (1, 0, [1, -1])
 
 
 async def test_a_full_queue_refuses_at_once():

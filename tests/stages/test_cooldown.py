@@ -123,6 +123,15 @@ async def test_a_new_wait_that_is_too_long_ends_the_queue_at_once():
     assert (refusal.code, refusal.retry_after, setting.loop.time()) == ("cooldown", 70.0, 10.0)
 
 
+async def test_one_behind_a_slow_first_one_has_its_own_deadline():
+    setting = Setting(wait(30.0), 20.0, fine)
+    await setting.attempt()
+    first, second = setting.start(), setting.start(Call(id="3", started=0.0, deadline=40.0))
+    refusal = await refused(second)
+    assert (refusal.code, setting.loop.time()) == ("deadline_exceeded", 40.0)
+    await first
+
+
 async def test_a_wait_that_lasts_longer_than_expected_ends_at_its_limit():
     setting = Setting(wait(30.0), 90.0, fine)
     await setting.attempt()

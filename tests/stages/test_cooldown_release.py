@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from proxy.errors import Refusal, UpstreamFailure
+from proxy.model import Call
 from proxy.rules.cooldown import MOST_KEYS
 from tests.support.cooling import Setting, fine, wait
 
@@ -96,3 +97,43 @@ async def test_calls_that_leave_the_queue_leave_no_trace():
     assert setting.provider.times == [0.0, 30.0]
     assert (setting.events.queue, setting.events.longest_queue, setting.cooldown.waiting) == (0, 2, 0)
     assert setting.cooldown.is_idle
+
+
+async def _told_at_once(setting: Setting, calls: int) -> list[Call]:
+    """So many calls, all in flight as the first of them was told to wait; it is the second at which they may go on."""
+    made = [Call(id=str(number), started=0.0) for number in range(calls)]
+    await asyncio.gather(*[setting.attempt(call) for call in made])
+    await asyncio.sleep(30.0)
+    return made
+
+
+async def test_of_those_who_were_told_the_same_one_comes_back_first_and_alone():
+    setting = Setting(*[1.0] * 4, *[wait(30.0)] * 4, 2.0, fine)
+    again = []
+    for call in await _told_at_once(setting, 4):
+        again.append(setting.start(call))
+        await asyncio.sleep(0.5)
+    await asyncio.gather(*again)
+    assert setting.provider.times == [0.0] * 4 + [31.0, 33.0, 33.0, 33.0]
+
+
+async def test_if_that_one_is_told_to_wait_again_the_others_wait_with_it():
+    setting = Setting(*[1.0] * 3, *[wait(30.0)] * 3, 1.0, wait(5.0), fine)
+    await asyncio.gather(*[setting.attempt(call) for call in await _told_at_once(setting, 3)])
+    assert setting.provider.times == [0.0] * 3 + [31.0, 37.0, 37.0]
+
+
+@pytest.mark.parametrize("error", [UpstreamFailure("upstream_reset", sent=True), Refusal("circuit_open")])
+async def test_if_that_one_ends_without_a_head_the_next_goes(error):
+    setting = Setting(*[1.0] * 2, *[wait(30.0)] * 2, 1.0, error, fine)
+    tasks = [setting.start(call) for call in await _told_at_once(setting, 2)]
+    await asyncio.wait(tasks)
+    assert [type(task.exception()) for task in tasks] == [type(error), type(None)]
+    assert setting.provider.times == [0.0, 0.0, 31.0, 32.0]
+
+
+@pytest.mark.parametrize("mode", ["reject", "pass"])
+async def test_where_nobody_waits_for_others_all_come_back_at_once(mode):
+    setting = Setting(*[1.0] * 3, *[wait(30.0)] * 3, *[2.0] * 3, fine, mode=mode)
+    await asyncio.gather(*[setting.attempt(call) for call in await _told_at_once(setting, 3)])
+    assert setting.provider.times == [0.0] * 3 + [31.0] * 3

@@ -6,7 +6,7 @@ from proxy.chain import stages_for
 from proxy.edges.http1.pool import Resolver
 from proxy.edges.secret_sources import Secrets
 from proxy.errors import ClientGone, ProxyError
-from proxy.model import Call, Request, Response
+from proxy.model import Call, Headers, Request, Response
 from proxy.parts import Parts
 from proxy.pipeline import onion
 from proxy.timing import Alarms, Waits
@@ -39,7 +39,9 @@ class Chain:
         self.stages = stages_for(self.settings, self.state, parts)
         self._handler = onion(self.stages, self.provider)
 
-    async def __call__(self, method: str = "GET", target: bytes = b"/v1/charges", **notes: bytes) -> Response:
+    async def __call__(
+        self, method: str = "GET", target: bytes = b"/v1/charges", headers: Headers = (), **notes: bytes
+    ) -> Response:
         """One call to the end of its answer's body."""
         call = Call(
             f"call-{len(self.calls)}",
@@ -47,7 +49,7 @@ class Chain:
             notes={name.replace("_", "-").encode(): value for name, value in notes.items()},
         )
         self.calls.append(call)
-        response = await self._handler(Request(method, target, (), None, call))
+        response = await self._handler(Request(method, target, headers, None, call))
         try:
             while await response.body.read():
                 pass

@@ -31,6 +31,7 @@ except ImportError:  # a platform that it is not built for
 SWEEP = 1.0  # seconds between two looks at all connections: the most by which their timers are late
 FULL_PAUSE = 1.0  # seconds until the next try when no descriptor is left
 SETTLE = 0.01  # seconds in which a request that has reached the kernel is still taken when a drain begins
+LULL = 0.1  # seconds between an answer and the next request of an application that is busy; it may not know of a drain
 UNDO = 1.0  # seconds that a cancelled call has to undo what it did
 
 _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -121,7 +122,9 @@ class Listener:
         if self._accepting is not None and not self._admitting:
             self._accepting.cancel()
         loop = asyncio.get_running_loop()
-        loop.call_later(SETTLE, self._end_idle, loop, service.now(), 2)
+        began = service.now()
+        loop.call_later(SETTLE, self._end_idle, loop, began - LULL, 2)
+        loop.call_later(LULL, self._end_idle, loop, began, 2)
 
     async def close(self, until: float) -> None:
         """Drains, waits until `until` (the loop's time) for what is in flight, and resets what is left then."""
