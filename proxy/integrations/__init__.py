@@ -72,6 +72,16 @@ def adapter(name: str, capability: str) -> type[Any] | None:
     )
 
 
+def adapter_for(name: str, capability: str) -> type[Any]:
+    """The same, for a provider that is configured. Raises `LookupError` that lists the providers there are."""
+    found = adapter(name, capability)
+    if found is None:
+        raise LookupError(
+            f"there is no provider {name!r} of {capability}; there are {', '.join(providers(capability))}"
+        )
+    return found
+
+
 def get_payment_provider(config: object, call: CallUpstream | None = None) -> PaymentProvider:
     """Who takes payments by `config`: settings or a map with `provider`, or a whole configuration.
 
@@ -114,11 +124,7 @@ def _made(capability: str, config: object, call: CallUpstream | None) -> Any:
     name = settings.provider or MOCK
     if name == MOCK:
         return mock()
-    found = adapter(name, capability)
-    if found is None:
-        raise LookupError(
-            f"there is no provider {name!r} of {capability}; there are {', '.join(providers(capability))}"
-        )
+    found = adapter_for(name, capability)
     if call is None:
         raise ValueError(f"{name} needs `call`, the pipeline of its upstream; outside of the proxy use proxy.client")
     made: object = found(call, settings)

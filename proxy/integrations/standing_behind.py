@@ -20,16 +20,15 @@ class Mocks:
 
     def capability(self, name: str, settings: Any, upstreams: Mapping[bytes, Upstream], alarms: Alarms) -> Capability:
         """What the normalised side needs to know of one capability. `settings`: complete, its provider filled in."""
-        make = integrations.FACTORIES[name]
         if settings.provider == integrations.MOCK:
-            mock = self._made.setdefault(name, make(settings))
+            mock = self._made.setdefault(name, integrations.FACTORIES[name](settings))
             return Capability(upstream=settings.upstream, provider=lambda _: mock, keyed=True, mock=True)
         upstream = upstreams[settings.upstream.encode()]
-        found = integrations.adapter(settings.provider, name)
+        adapter = integrations.adapter_for(settings.provider, name)  # once: it looks through folders
         keys = upstream.settings.retry.idempotency.header
         return Capability(
             upstream=upstream.name,
-            provider=lambda call: make(settings, UpstreamCall(upstream, name, call, alarms)),
-            keyed=found is not None and found.keyed and keys is not None,
+            provider=lambda call: adapter(UpstreamCall(upstream, name, call, alarms), settings),
+            keyed=adapter.keyed and keys is not None,
             mock=upstream.settings.mode == "mock",
         )
