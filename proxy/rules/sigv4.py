@@ -13,7 +13,6 @@ import hmac
 import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
@@ -148,7 +147,6 @@ def signature(secret: bytes, scope: Scope, text: bytes) -> str:
     return hmac.new(_key(secret, scope.stamp[:8], scope.region, scope.service), text, hashlib.sha256).hexdigest()
 
 
-@lru_cache(maxsize=64)  # one a day, region and service
 def _key(secret: bytes, day: str, region: str, service: str) -> bytes:
     key = b"AWS4" + secret
     for part in (day, region, service, "aws4_request"):
