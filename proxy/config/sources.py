@@ -125,6 +125,9 @@ def _source(name: str, node: Node, filling: Filling) -> SecretSource | None:
     if variable is not None and not _VARIABLE.fullmatch(variable):
         complaints.add(node.content["env"], "the name of a variable", given="text that is not shown")
         return None
+    if text(node.content.get("file")) == "":
+        complaints.add(node.content["file"], "the path of a file", given="nothing")
+        return None
     return filling.settings(SecretSource, node, f"secrets.{name}")
 
 
