@@ -70,7 +70,7 @@ def ask(settings: Settings, method: str, path: str, content: object = None) -> t
     token = _token(settings)
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    connection = _Admin(settings.listen.admin)
+    connection = Connection(settings.listen.admin)
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
@@ -81,19 +81,19 @@ def ask(settings: Settings, method: str, path: str, content: object = None) -> t
         connection.close()
 
 
-class _Admin(http.client.HTTPConnection):
-    """A connection to the admin listener, which may be a Unix socket."""
+class Connection(http.client.HTTPConnection):
+    """A connection to one of our listeners, which may be a Unix socket. `patience`: seconds for each answer."""
 
-    def __init__(self, listening: str) -> None:
+    def __init__(self, listening: str, patience: float = _PATIENCE) -> None:
         self._where = address(listening)
-        super().__init__(self._where.host or "localhost", self._where.port or None, timeout=_PATIENCE)
+        super().__init__(self._where.host or "localhost", self._where.port or None, timeout=patience)
 
     def connect(self) -> None:
         if not self._where.path:
             super().connect()
             return
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(_PATIENCE)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(self._where.path)
 
 

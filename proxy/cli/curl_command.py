@@ -62,6 +62,8 @@ def _fields(request: Call, lost: list[str]) -> list[str]:
     for name, value in request["headers"]:
         if _REDACTED.search(value):
             lost.append(f"the header {name} was redacted")
+        elif name.lower() == "content-encoding":
+            lost.append("the body was compressed, and is sent as it reads")
         elif name.lower() not in _OURS:
             words += ["-H", f"{name}: {value}" if value else f"{name};"]
     if request["body"] and not any(name.lower() == "content-type" for name, _ in request["headers"]):

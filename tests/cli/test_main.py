@@ -14,7 +14,7 @@ from tests.support.program import PATIENCE, Program
 
 COMMANDS = (
     *("run", "check", "init", "doctor", "explain", "env", "snippet"),
-    *("tail", "show", "curl", "breaker", "fault", "webhook"),
+    *("tail", "show", "curl", "replay", "har", "breaker", "fault", "webhook"),
 )
 TEXT = """\
 version: 1
