@@ -19,8 +19,9 @@ def command_for(call: Call, proxy: str) -> tuple[str, list[str]]:
     """The command, and what of the call it lacks, one line each. `proxy`: the listener's address."""
     exchanges = call["exchanges"]
     request = exchanges[0]["request"] if exchanges else {"headers": [], "body": "", "truncated": False, **call}
-    target = _REDACTED.sub("REDACTED", request["target"])
-    lost = [] if target == request["target"] else ["a redacted value of the target is REDACTED"]
+    asked = call["target"]  # the application's own, which names a further host of the provider as /~name
+    target = _REDACTED.sub("REDACTED", asked)
+    lost = [] if target == asked else ["a redacted value of the target is REDACTED"]
     words = ["curl", *_method(request), *_place(proxy, call["upstream"], target), *_fields(request, lost)]
     if proxy.endswith(":0"):
         lost.append("the port is picked at start: `run` prints it")

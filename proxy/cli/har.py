@@ -6,22 +6,31 @@ The one thing a reader would get wrong: an entry is an attempt, not a call, sinc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
 from proxy.edges.overview import released
+from proxy.upstream import UpstreamSettings
 
 Call = dict[str, Any]  # in the shape of the admin API
 
 
-def har(calls: Iterable[Call], urls: dict[str, str]) -> dict[str, Any]:
-    """The document. `urls`: upstream -> what stands before its targets."""
-    entries = [entry for call in calls for entry in _entries(call, urls.get(call["upstream"], ""))]
+def har(calls: Iterable[Call], upstreams: Mapping[str, UpstreamSettings]) -> dict[str, Any]:
+    """The document. `upstreams`: by name, for the addresses that stand before the targets."""
+    entries = [entry for call in calls for entry in _entries(call, _address(call, upstreams))]
     creator = {"name": "Outrigger", "version": released()}
     return {"log": {"version": "1.2", "creator": creator, "pages": [], "entries": entries}}
+
+
+def _address(call: Call, upstreams: Mapping[str, UpstreamSettings]) -> str:
+    upstream = upstreams.get(call["upstream"])
+    if upstream is None:
+        return f"http://{call['upstream']}"
+    further = upstream.origins.get(call["target"][2:].partition("/")[0]) if call["target"].startswith("/~") else None
+    return (further.url if further else upstream.url).rstrip("/") or f"http://{call['upstream']}"
 
 
 def _entries(call: Call, url: str) -> Iterator[dict[str, Any]]:

@@ -111,8 +111,8 @@ def har(config: Path, filters: Filters) -> int:
 
     def print_them(settings: Settings, log: DebugReader) -> int:
         calls = [log.request(str(one["id"])) for one in reversed(_list(log.requests(wanted)["requests"]))]
-        urls = {name: one.url.rstrip("/") or f"http://{name}" for name, one in settings.upstreams.items()}
-        print(json.dumps(archive.har((call for call in calls if call is not None), urls), indent=2))
+        document = archive.har((call for call in calls if call is not None), settings.upstreams)
+        print(json.dumps(document, indent=2))
         return DONE
 
     return _reading(config, print_them)

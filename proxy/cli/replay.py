@@ -62,7 +62,7 @@ def _whole(call: Call) -> tuple[Call, bytes]:
     if not call["exchanges"]:
         raise Lost("no attempt of it was kept (debug.raw, debug.sample, debug.when), or none was made")
     request = call["exchanges"][0]["request"]
-    if _REDACTED.search(request["target"]):
+    if _REDACTED.search(call["target"]):
         raise Lost("a part of its target was redacted")
     body = request["body"]
     if body is None:
@@ -108,7 +108,7 @@ def _sent(settings: Settings, call: Call, fields: Fields, body: bytes) -> tuple[
     request = call["exchanges"][0]["request"]
     try:
         connection.putrequest(
-            request["method"], f"/{call['upstream']}{request['target']}", skip_host=True, skip_accept_encoding=True
+            request["method"], f"/{call['upstream']}{call['target']}", skip_host=True, skip_accept_encoding=True
         )
         connection.putheader("Host", "localhost")
         for name, value in [*fields, *_token(settings, call["upstream"])]:

@@ -15,8 +15,9 @@ upstreams:
 
 
 def call(upstream="api", headers=(), exchanges=None, **about):
-    request = {"method": "POST", "target": "/v1", "headers": list(headers), "body": "a=1", "truncated": False, **about}
-    return {"upstream": upstream, "exchanges": [{"request": request}] if exchanges is None else exchanges}
+    request = {"method": "POST", "headers": list(headers), "body": "a=1", "truncated": False, **about}
+    made = [{"request": request}] if exchanges is None else exchanges
+    return {"upstream": upstream, "target": about.get("target", "/v1"), "exchanges": made}
 
 
 REFUSED = {  # the call; why
