@@ -198,6 +198,7 @@ BODIES = {
     "no JSON": (b"{", ()),
     "an unknown state": (b'{"state":"ajar"}', ()),
     "a state that is no text": (b'{"state":null}', ()),
+    "a state that is a list": (b'{"state":["open"]}', ()),
     "a key too many": (b'{"state":"open","for":"5m"}', ()),
     "nothing": (b"", ()),
     "a form": (b'{"state":"open"}', ("Content-Type: application/x-www-form-urlencoded",)),
@@ -282,5 +283,5 @@ async def test_faults_that_are_wrong_are_refused_with_all_that_is_wrong():
         admin.program.complaints = ["faults[0]: given none of them"]
         answer = await admin.post("/api/upstreams/stripe/faults", {"faults": [{}]})
         unknown = await admin.post("/api/upstreams/nobody/faults", {"faults": []})
-    assert (answer.status, answer.json["complaints"]) == (422, ["faults[0]: given none of them"])
+    assert (answer.status, answer.json["complaints"]) == (400, ["faults[0]: given none of them"])
     assert (unknown.status, unknown.json["code"]) == (404, "unknown_upstream")
