@@ -199,8 +199,8 @@ async def _ports(settings: Settings, *, running: bool) -> list[Finding]:
             unbind(*await listening_socket(asyncio.get_running_loop(), where))
             found.append(Finding(name, f"{where} is free"))
         except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else "is no address"
-            found.append(Finding(name, f"{where}: {why}", "another program has it: stop that, or give another address"))
+            why = error.strerror if isinstance(error, OSError) else f"{where} is no address"
+            found.append(Finding(name, str(why), "another program has it: stop that, or give another address"))
     return found
 
 

@@ -76,7 +76,7 @@ def _usable(raw: bytes) -> bytes:
     if not value:
         raise Unreadable("empty")
     if _CONTROL.search(value) and not _is_armour(value):
-        raise Unreadable("control byte")
+        raise Unreadable("spoilt by a control byte")
     try:
         value.decode()
     except UnicodeDecodeError:
