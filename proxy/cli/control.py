@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from proxy.config.addresses import address
 from proxy.config.complaints import ConfigurationError
@@ -46,7 +47,7 @@ def set_faults(path: Path, upstream: str, fault: Mapping[str, object], length: s
 def _changed(path: Path, upstream: str, what: str, content: object, done: str) -> int:
     try:
         settings = load(path, os.environ)
-        status, body = ask(settings, "POST", f"/api/upstreams/{upstream}/{what}", content)
+        status, body = ask(settings, "POST", f"/api/upstreams/{quote(upstream, safe='')}/{what}", content)
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return WRONG

@@ -30,7 +30,7 @@ from proxy.errors import ProxyError
 from proxy.events import Events
 from proxy.model import Call, Request, Response
 from proxy.pipeline import Handler
-from proxy.rules.credentials import Template
+from proxy.rules.credentials import TOKEN, Template
 from proxy.timing import Alarms, Clock, Waits
 from proxy.upstream import UpstreamSettings
 
@@ -120,7 +120,8 @@ class Examination:
         try:
             response = await self._asked()
         except ProxyError as error:
-            reason = "; ".join(f"{name}: {why}" for name, why in self._heard.reasons.items())
+            own = {*settings.secret_names, f"{settings.name} {TOKEN}"}
+            reason = "; ".join(f"{name}: {why}" for name, why in self._heard.reasons.items() if name in own)
             said = f"{error.code}: {error.detail}" + (f" ({reason})" if reason else "")
             return [Finding(self._subject, said, _FIXES.get(error.code, "see docs/errors.md for this code"))]
         wall = self._parts.clock.wall()
