@@ -84,7 +84,8 @@ def made_here(
         headers.append((b"Retry-After", b"%d" % after))
     if error.code == "method_not_allowed":
         headers.append((b"Allow", _METHODS))
-    if isinstance(error, Refusal) and not spent(call):
+    refused = isinstance(error, Refusal) or error.code == "egress_denied"  # found by an attempt, decided by us
+    if refused and not spent(call):
         headers.extend(NO_MORE)
     return Response(status, _REASONS.get(status, b""), tuple(headers), Whole(body), len(body), made_here=error.code)
 
