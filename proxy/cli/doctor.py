@@ -32,7 +32,7 @@ from proxy.events import Events
 from proxy.model import Call, Request, Response
 from proxy.parts import Parts
 from proxy.pipeline import Handler
-from proxy.rules.credentials import Template
+from proxy.rules.credentials import TOKEN, Template
 from proxy.timing import Alarms, Clock, Waits
 from proxy.upstream import UpstreamSettings
 
@@ -121,7 +121,8 @@ class Examination:
         try:
             response = await self._asked()
         except ProxyError as error:
-            reason = "; ".join(f"{name}: {why}" for name, why in self._heard.reasons.items())
+            own = {*settings.secret_names, f"{settings.name} {TOKEN}"}
+            reason = "; ".join(f"{name}: {why}" for name, why in self._heard.reasons.items() if name in own)
             said = f"{error.code}: {error.detail}" + (f" ({reason})" if reason else "")
             return [Finding(self._subject, said, _FIXES.get(error.code, "see docs/errors.md for this code"))]
         wall = self._parts.clock.wall()
@@ -200,8 +201,8 @@ async def _ports(settings: Settings, *, running: bool) -> list[Finding]:
             unbind(*await listening_socket(asyncio.get_running_loop(), where))
             found.append(Finding(name, f"{where} is free"))
         except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else "is no address"
-            found.append(Finding(name, f"{where}: {why}", "another program has it: stop that, or give another address"))
+            why = error.strerror if isinstance(error, OSError) else f"{where} is no address"
+            found.append(Finding(name, str(why), "another program has it: stop that, or give another address"))
     return found
 
 

@@ -66,6 +66,14 @@ def test_a_way_that_is_closed(tmp_path, upstream):
     assert "egress.allow" in found["upstream b"][1]
 
 
+def test_an_upstream_is_not_blamed_for_the_secret_of_another(tmp_path, upstream):
+    upstream.close()
+    webhook = "webhooks: {stripe: {integration: stripe}}\n"
+    _, found = examined(tmp_path, f"upstreams: {{a: {{url: '{upstream.url}'}}}}\n{webhook}")
+    assert "stripe_webhook_secret" not in found["upstream a"][0]
+    assert found["secret stripe_webhook_secret"][1]
+
+
 def test_a_port_that_is_taken(tmp_path, upstream):
     (tmp_path / "config.yaml").write_text(
         LISTEN.replace("proxy: 127.0.0.1:0", f"proxy: 127.0.0.1:{upstream.port}")
