@@ -134,7 +134,7 @@ def stages_for(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -
         # outside the breaker: every attempt is evidence, and a breaker that opens ends the loop
         retry_of(settings, state, parts),
         *before_an_attempt(settings, state, parts),
-        *of_an_attempt(settings, parts),
+        *of_an_attempt(settings, state, parts),
     ]
 
 
@@ -179,7 +179,7 @@ def before_an_attempt(settings: UpstreamSettings, state: UpstreamState, parts: P
     return stages
 
 
-def of_an_attempt(settings: UpstreamSettings, parts: Parts) -> list[Stage]:
+def of_an_attempt(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -> list[Stage]:
     """What an attempt is made of, once it has its place."""
     name, clock, timeout, alarms, events = settings.name, parts.clock, settings.timeout, parts.alarms, parts.events
     # starts when there is a place
@@ -199,7 +199,7 @@ def of_an_attempt(settings: UpstreamSettings, parts: Parts) -> list[Stage]:
     # fresh credentials on every attempt
     stages += credentials_of(settings, parts)
     # reads the answer once; all others read only its verdict
-    stages.append(judge_of(settings, parts))
+    stages.append(judge_of(settings, state, parts))
     faults = faults_of(settings, parts)
     if faults:  # where the transport would be, so that all others take them for real
         stages.append(FaultsStage(faults, clock=clock, dice=parts.dice))
@@ -211,7 +211,7 @@ def captured(settings: UpstreamSettings, parts: Parts) -> DebugStore | None:
     return parts.store if settings.debug.raw else None
 
 
-def judge_of(settings: UpstreamSettings, parts: Parts) -> JudgeStage:
+def judge_of(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -> JudgeStage:
     """What answers mean, by the table and the integration's rules."""
     return JudgeStage(
         settings.name,
@@ -221,7 +221,7 @@ def judge_of(settings: UpstreamSettings, parts: Parts) -> JudgeStage:
         events=parts.events,
         secrets=settings.secret_names,
         classifier=classifier_of(settings),
-        limits=Limits(settings.limits) or None,
+        limits=Limits(settings.limits, state.standing) or None,
         idle=settings.timeout.idle,
     )
 
