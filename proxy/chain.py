@@ -51,7 +51,7 @@ def stages_for(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -
         # outside the breaker: every attempt is evidence, and a breaker that opens ends the loop
         retry_of(settings, state, parts),
         *before_an_attempt(settings, state, parts),
-        *of_an_attempt(settings, parts),
+        *of_an_attempt(settings, state, parts),
     ]
 
 
@@ -116,7 +116,7 @@ def before_an_attempt(settings: UpstreamSettings, state: UpstreamState, parts: P
     return stages
 
 
-def of_an_attempt(settings: UpstreamSettings, parts: Parts) -> list[Stage]:
+def of_an_attempt(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -> list[Stage]:
     """What an attempt is made of, once it has its place."""
     name, clock, timeout, alarms, events = settings.name, parts.clock, settings.timeout, parts.alarms, parts.events
     # starts when there is a place
@@ -136,7 +136,7 @@ def of_an_attempt(settings: UpstreamSettings, parts: Parts) -> list[Stage]:
     # fresh credentials on every attempt
     stages += credentials_of(settings, parts)
     # reads the answer once; all others read only its verdict
-    stages.append(judge_of(settings, parts))
+    stages.append(judge_of(settings, state, parts))
     faults = faults_of(settings, parts)
     if faults:  # where the transport would be, so that all others take them for real
         stages.append(FaultsStage(faults, clock=clock, dice=parts.dice))
@@ -177,7 +177,7 @@ def credential_of(settings: UpstreamSettings) -> Credential:
     return Credential(settings.inject, settings.auth, settings.path_params)
 
 
-def judge_of(settings: UpstreamSettings, parts: Parts) -> JudgeStage:
+def judge_of(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -> JudgeStage:
     """What answers mean, by the table and the integration's rules."""
     return JudgeStage(
         settings.name,
@@ -187,7 +187,7 @@ def judge_of(settings: UpstreamSettings, parts: Parts) -> JudgeStage:
         events=parts.events,
         secrets=settings.secret_names,
         classifier=classifier_of(settings),
-        limits=Limits(settings.limits) or None,
+        limits=Limits(settings.limits, state.standing) or None,
         idle=settings.timeout.idle,
     )
 

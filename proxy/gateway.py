@@ -106,10 +106,10 @@ class Gateway:
         if allowed is not None and upstream.name not in allowed:
             raise unauthorized()
         call.upstream = upstream.name
+        call.target = rest
         origin = None
         if rest.startswith(b"/~") and upstream.settings.origins:
             rest, origin = _origin(upstream, rest)
-        call.target = rest
         return upstream, Request(request.method, rest, headers, request.body, call, origin=origin)
 
     def _checked(self, request: Request) -> tuple[Headers, Collection[str] | None]:

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
 from proxy.cli.terminal import DONE, WRONG, Ended
 from proxy.config.addresses import address
@@ -45,7 +46,7 @@ def set_faults(path: Path, upstream: str, fault: Mapping[str, object], length: s
 
 def _changed(path: Path, upstream: str, what: str, content: object, done: str) -> int:
     try:
-        told(loaded(path), "POST", f"/api/upstreams/{upstream}/{what}", content)
+        told(loaded(path), "POST", f"/api/upstreams/{quote(upstream, safe='')}/{what}", content)
     except Ended as ended:
         print(ended, file=sys.stderr)
         return ended.code
@@ -82,7 +83,7 @@ def ask(settings: Settings, method: str, path: str, content: object = None) -> t
     token = _token(settings)
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    connection = _Admin(settings.listen.admin)
+    connection = Connection(settings.listen.admin)
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
@@ -93,19 +94,19 @@ def ask(settings: Settings, method: str, path: str, content: object = None) -> t
         connection.close()
 
 
-class _Admin(http.client.HTTPConnection):
-    """A connection to the admin listener, which may be a Unix socket."""
+class Connection(http.client.HTTPConnection):
+    """A connection to one of our listeners, which may be a Unix socket. `patience`: seconds for each answer."""
 
-    def __init__(self, listening: str) -> None:
+    def __init__(self, listening: str, patience: float = _PATIENCE) -> None:
         self._where = address(listening)
-        super().__init__(self._where.host or "localhost", self._where.port or None, timeout=_PATIENCE)
+        super().__init__(self._where.host or "localhost", self._where.port or None, timeout=patience)
 
     def connect(self) -> None:
         if not self._where.path:
             super().connect()
             return
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(_PATIENCE)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(self._where.path)
 
 

@@ -13,11 +13,11 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import typer
 
-from proxy.cli.terminal import DONE, Ended, visible
+from proxy.cli.terminal import DONE, WRONG, Ended, visible
 from proxy.cli.webhook_send import send
 from proxy.cli.webhook_verify import verify
 from proxy.config.load import find
@@ -69,6 +69,9 @@ def show(
 ) -> None:
     """Show one event as it came and what became of it; or what a webhook refused lately, with the exact reason."""
     event = _ID.fullmatch(what) is not None
+    if not event and (wrong := _unknown(find(config, os.environ), what)):
+        print(wrong, file=sys.stderr)
+        raise typer.Exit(WRONG)
     path = f"/api/webhooks/events/{what}" if event else f"/api/webhooks/refused?{urlencode({'webhook': what})}"
     print_it = _print_json if json else _print_event if event else _print_refused
     raise typer.Exit(_asked(find(config, os.environ), "GET", path, print_it))
@@ -83,9 +86,25 @@ def redeliver(
     path = find(config, os.environ)
     failed = 0
     for event in ids:
-        where = f"/api/webhooks/events/{event}/redeliver"
+        where = f"/api/webhooks/events/{quote(event, safe='')}/redeliver"
         failed = _asked(path, "POST", where, lambda found: print(_line(found))) or failed
     raise typer.Exit(failed)
+
+
+def _unknown(config: Path, name: str) -> str:
+    """Why there is no webhook of this name, "" where there is one."""
+    from proxy.config.complaints import ConfigurationError
+    from proxy.config.load import load
+
+    try:
+        there = load(config, os.environ).webhooks
+    except ConfigurationError as error:
+        return str(error)
+    return (
+        ""
+        if name in there
+        else f"no webhook is called {name}, and no event has such an id; there are {', '.join(there)}"
+    )
 
 
 def _asked(config: Path, method: str, path: str, print_it: Callable[[Shown], None]) -> int:

@@ -123,7 +123,7 @@ class AdminApi:
 
     async def breaker(self, ask: Ask, name: str) -> Answer:
         wanted = await json_of(ask)
-        if set(wanted) != {"state"} or wanted["state"] not in STATES:
+        if set(wanted) != {"state"} or str(wanted["state"]) not in STATES:
             raise No(400, "bad_request", 'The body is {"state": "open"}, "closed" or "auto".')
         found = self._program.upstream(name)
         if found is None:
@@ -140,7 +140,7 @@ class AdminApi:
             raise No(404, "unknown_upstream", "There is no upstream of that name.")
         complaints = self._program.set_faults(name, wanted["faults"], wanted.get("for", "5m"))
         if complaints:
-            raise No(422, "bad_configuration", "These faults are refused.", complaints=complaints)
+            raise No(400, "bad_configuration", "These faults are refused.", complaints=complaints)
         return shown(self._program.upstream(name) or {})
 
     async def reload(self, ask: Ask, _: str) -> Answer:

@@ -108,7 +108,7 @@ class InboxStore:
         self._recounting: asyncio.Task[Stats] | None = None
         self._latest: dict[str, float] = {}  # webhook: the wall clock of its latest claim
         self._fresh = not place.shared  # what is claimed was claimed by a process that is gone
-        self._writer = Worker("inbox", place.writing, Reports(self._connected, self._changed, self._failed))
+        self._writer = Worker("inbox", place.writing, Reports(self._connected, self._add, self._failed))
         self._reader = Worker("inbox-reader", place.reading, Reports(_unheard, _unheard, _unheard))
 
     async def start(self) -> None:
@@ -228,9 +228,6 @@ class InboxStore:
         connection.commit()
         self._fresh = False
         self._tell(self._count, counts)
-
-    def _changed(self, changes: Sequence[Change]) -> None:
-        self._tell(self._add, changes)
 
     def _failed(self, fault: Fault | None) -> None:
         before, self._fault = self._fault, fault

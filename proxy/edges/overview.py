@@ -125,7 +125,7 @@ class Overview:
         return list(self._served.settings.unsafe)
 
     def upstreams(self) -> list[dict[str, object]]:
-        """Each upstream: settings in force, breaker, cooldown, counts."""
+        """Each upstream: settings in force, breaker, cooldown, the provider's limits as told last, counts."""
         return [self._described(upstream) for upstream in self._served.snapshot.upstreams.values()]
 
     def upstream(self, name: str) -> dict[str, object] | None:
@@ -190,6 +190,7 @@ class Overview:
             "settings": self._settings_of(upstream.name),
             "breaker": _breaker(upstream, now),
             "cooldown": {"seconds_left": None if ends is None else ends - now},
+            "limits": state.standing.rows(upstream.settings.limits, self._clock.wall()),
             "counts": {
                 "in_flight": state.gate.in_flight,
                 "queued": self._waiting[upstream.name],

@@ -32,7 +32,7 @@ class Kept(Enum):
     REPLAYED = "replayed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen, which would make each of them three times as dear; never changed
 class Arrival:
     """A proven event as it is stored. Times are Unix seconds.
 
