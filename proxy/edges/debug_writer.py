@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import stat
 import threading
 import time
 from collections import deque
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from proxy.config.schema import DebugLogSettings
 from proxy.edges.debug_records import Record, row_of
+from proxy.edges.private_files import make_folder, open_private
 from proxy.rules.redaction import Redactor
 
 MOST_RECORDS = 1_000  # that may wait to be written
@@ -171,7 +171,8 @@ _OLDEST = "seq <= (SELECT min(seq) + (max(seq) - min(seq)) / 10 FROM calls)"
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    _make_private(path)
+    make_folder(path.parent)
+    os.close(open_private(path))
     database = sqlite3.connect(path, timeout=5, check_same_thread=False)
     try:
         _prepare(database, path)
@@ -191,17 +192,6 @@ def _prepare(database: sqlite3.Connection, path: Path) -> None:
         raise OSError(0, "another version of Outrigger wrote it", str(path))
     database.executescript(_SCHEMA)
     database.execute(f"PRAGMA user_version = {VERSION}")
-
-
-def _make_private(path: Path) -> None:
-    """The file with mode 0600, in a directory made with 0700 where there is none; never through a symbolic link."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        if stat.S_IMODE(os.fstat(file).st_mode) != 0o600:
-            os.fchmod(file, 0o600)
-    finally:
-        os.close(file)
 
 
 def _size(database: sqlite3.Connection) -> int:

@@ -11,7 +11,6 @@ import fcntl
 import os
 import re
 import sqlite3
-import stat
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,6 +21,7 @@ from typing import Any
 
 from proxy.edges.inbox_tables import TABLES, VERSION
 from proxy.edges.inbox_worker import Fault
+from proxy.edges.private_files import make_folder, open_private, sync
 
 BUSY = 2.0  # seconds to wait for another program that has locked the file
 LOOK = 1.0  # seconds between two looks at the free space
@@ -81,11 +81,11 @@ class SqliteFile:
     def hold(self) -> None:
         """Makes the file where there is none, and keeps other processes off it. Raises `Fault`."""
         try:
-            _make_folder(self.path.parent)
-            self._lock = _open(self.path.with_name(self.path.name + ".lock"))
+            make_folder(self.path.parent)
+            self._lock = open_private(self.path.with_name(self.path.name + ".lock"))
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.close(_open(self.path))
-            _sync(self.path.parent)
+            os.close(open_private(self.path))
+            sync(self.path.parent)
         except BlockingIOError:
             self.free()
             text = "another Outrigger uses it; give each its own file, or all one PostgreSQL inbox"
@@ -259,37 +259,6 @@ def _prepare(database: sqlite3.Connection) -> None:
         ask(f"PRAGMA application_id = {_APPLICATION}")
         ask(f"PRAGMA user_version = {VERSION}")
         ask("COMMIT")
-
-
-def _make_folder(folder: Path) -> None:
-    """With mode 0700 where there is none, parents too."""
-    missing = [one for one in (folder, *folder.parents) if not one.exists()]
-    for one in reversed(missing):
-        one.mkdir(mode=0o700, exist_ok=True)
-        _sync(one.parent)
-
-
-def _open(path: Path) -> int:
-    """A private file, made where there is none; never through a symbolic link."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            raise OSError(errno.EINVAL, "not a file")
-        if stat.S_IMODE(os.fstat(file).st_mode) != 0o600:
-            os.fchmod(file, 0o600)
-    except BaseException:
-        os.close(file)
-        raise
-    return file
-
-
-def _sync(folder: Path) -> None:
-    """The folder's entries are on disk: a file that is only in memory would be lost with its events."""
-    file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
 
 
 def _of_system(error: OSError) -> Fault:
