@@ -172,6 +172,7 @@ class SqliteConnection:
             raise
 
     def begin(self) -> None:
+        self._look()
         self._database.execute(self._begin)
 
     def commit(self) -> None:
