@@ -7,6 +7,7 @@ since `chunked` with a folded blank behind it is no longer chunked for the parse
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from proxy.errors import UpstreamFailure
@@ -30,6 +31,7 @@ _CODES = {
 _OWN = frozenset([b"host", b"content-length", b"transfer-encoding", b"connection"])
 _OPTIONS = frozenset([b"keep-alive", b"close", b""])  # words of `Connection` that name no field
 _MEMO = 1_024  # names remembered; an upstream that invents more pays for each with a call
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROLS = bytes([*range(9), *range(10, 32), 127])
 _BLANKS = b" \t"
 _NONE: frozenset[bytes] = frozenset()
@@ -136,6 +138,8 @@ def broken(detail: str = "The upstream's answer is not valid HTTP.") -> Upstream
 
 class _Codes(dict[bytes, int]):
     def __missing__(self, name: bytes) -> int:
+        if not _TOKEN.fullmatch(name):  # the lax parser passes `Content-Length : 5`, blank and all
+            raise broken("The upstream's answer has a field name that is no token.")
         code = _CODES.get(name.lower(), _KEPT)
         if fold(name).startswith(OURS):
             code = _DROPPED

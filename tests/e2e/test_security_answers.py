@@ -37,6 +37,7 @@ HOSTILE = {
     "a NUL in a value": OK + b"X-A: a\0b\r\n" + EMPTY,
     "an escape in the reason": b"HTTP/1.1 200 \x1b[2J\r\n" + EMPTY,
     "a blank before the colon": OK + b"X-A : b\r\n" + EMPTY,
+    "a blank behind the name of a length": OK + b"Content-Length : 5\r\n\r\nhello",
     "a head over 256 KiB": OK + b"X-A: aaaaaaaaaaaaaaaa\r\n" * 13_000 + EMPTY,
     "too many fields": OK + b"X-A: a\r\n" * 300 + EMPTY,
     "a length on a 1xx": b"HTTP/1.1 103 X\r\nContent-Length: 5\r\n\r\nhello" + OK + EMPTY,

@@ -149,6 +149,22 @@ def test_each_chunk_may_have_an_extension():
     assert (status, body, complete) == (200, b"a" * 2_001, True)
 
 
+@pytest.mark.parametrize("line", [b"\r", b""], ids=["CRLF heads", "bare LF heads"])
+def test_a_chunk_that_lost_a_byte_is_broken_and_not_made_up_with_a_part_of_its_line_end(line):
+    head = C.replace(b"\r", line)
+    for chunks in (b"5\r\nello\r\n0\r\n\r\n", b"5\r\nhello\n0\r\n\r\n", b"5;a\nhello\r\n0\r\n\r\n"):
+        *_, complete, fault, keep = read([head + chunks])
+        assert (complete, fault, keep) == (False, "upstream_protocol_error", False)
+
+
+def test_heads_may_have_bare_line_ends_behind_an_answer_in_chunks_too():
+    reader = AnswerReader(Heads())
+    for raw in (ANSWERS["chunks"], ANSWERS["bare LF"], ANSWERS["chunks"].replace(b"\r\n", b"\n", 4)):
+        reader.begin(for_head=False)
+        reader.feed(raw)
+        assert (reader.state, reader.keep) == (DONE, True)
+
+
 def test_a_head_over_its_limit_is_refused_in_one_piece_too():
     fields = [b"A: " + b"b" * 60_000 + b"\r\n"] * 5
     assert read([b"HTTP/1.1 200 OK\r\n" + b"".join(fields) + b"\r\n"]) == "upstream_protocol_error"

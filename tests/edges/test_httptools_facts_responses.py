@@ -86,6 +86,9 @@ ACCEPTED = {
     "identity as transfer coding": head(b"Transfer-Encoding: identity\r\n"),
     "chunked before gzip": head(b"Transfer-Encoding: chunked, gzip\r\n"),
     "chunked with HTTP/1.0": head(b"Transfer-Encoding: chunked\r\n", b"HTTP/1.0 200 OK"),
+    "a blank behind the name of a length": head(b"Content-Length : 5\r\n"),
+    "a blank behind the name of a coding": head(b"Transfer-Encoding : chunked\r\n"),
+    "a blank behind Connection": head(b"Connection : close\r\n"),
     "bare LF line ends": b"HTTP/1.1 200 OK\nA: b\n\n",
 }
 

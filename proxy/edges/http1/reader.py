@@ -266,6 +266,7 @@ class AnswerReader:
             self._spent = self._for_head  # httptools cannot be told that no body follows; a test fails when it can
         elif self.chunked:
             self.state = CHUNKS
+            parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=False)  # else a CR makes up a lost byte
         else:
             self.state = UNTIL_CLOSE if self.length is None else LENGTH
 
@@ -277,6 +278,7 @@ class AnswerReader:
     def on_message_complete(self) -> None:
         if self.state == CHUNKS:
             self._check_overhead()
+            self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True)
         if self.state != HEAD:
             self.state = DONE
         else:  # of an interim answer: the parser would take its `Connection: close` at its word

@@ -32,8 +32,8 @@ _CHUNKED_HEAD = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 # A request's head that may be served: method, target, headers, how its body is framed, and whether the connection may
-# stay (no HTTP/1.0, no `Connection: close`, and the body will come). A plain tuple, taken apart where it arrives: a
-# named one costs as much to make as all the checks on a head without a body.
+# stay (neither HTTP/1.0 nor `Connection: close`). A plain tuple, taken apart where it arrives: a named one costs as
+# much to make as all the checks on a head without a body.
 Head = tuple[str, bytes, Headers, Framing, bool]
 
 
@@ -90,7 +90,7 @@ class Heads:
         method = parser.get_method()
         framing = framing_of(raw, method, self._target, headers, self._codes, self._hosts)
         self._fresh = keep and not upgrade and framing.length == 0  # then the message ended with its head
-        return method.decode("ascii"), self._target, headers, framing, keep and framing.current and framing.sure
+        return method.decode("ascii"), self._target, headers, framing, keep and framing.current
 
     def on_url(self, url: bytes) -> None:
         self._target = url

@@ -51,7 +51,7 @@ class ServerConnection(asyncio.Protocol):
         self._left = 0  # LENGTH: bytes to come; LINGER: bytes that may still come
         self._keep = False  # another request may follow the one at hand
         self._current = True  # the request at hand can be answered in chunks
-        self._expecting = False  # the application waits for our word before it sends its body
+        self._expecting = False  # the application waits for a word before it sends its body, ours or an unknown one
         self._answered = False  # the head of the answer is out
         self._refusing = False  # the answer on its way is a refusal
         self._half_closed = False
@@ -144,12 +144,13 @@ class ServerConnection(asyncio.Protocol):
 
     def _begin(self, head: Head, rest: bytes) -> None:
         method, target, headers, framing, self._keep = head
-        length, self._expecting, self._current, _ = framing
+        length, asks, self._current, sure = framing
         self._rest, body = b"", None
         if length == 0:
             self._state, arrived = BUSY, self._hold
         else:
-            self._inbox = inbox = Inbox(self._transport, self._ask if self._expecting else None)
+            self._expecting = asks or not sure
+            self._inbox = inbox = Inbox(self._transport, self._ask if asks else None)
             body = Body(inbox, length)
             if length is None:
                 self._state, self._chunks, arrived = CHUNKED, Chunks(inbox), self._parse
