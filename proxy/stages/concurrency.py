@@ -57,7 +57,7 @@ class ConcurrencyStage:
             raise self._refusal(call, "and so is its queue")
         self._events.queued(self._upstream, 1)
         try:
-            in_time = await self._waits.wait(admitted, min(began + self._settings.max_wait, call.deadline))
+            in_time = await self._waits.wait(admitted, min(began + self._settings.max_wait, call.deadline), ends=began)
         except BaseException:
             self._gate.give_up(waiter)
             raise
