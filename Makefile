@@ -25,7 +25,8 @@ $(VENV)/.installed-dev: requirements-dev.lock pyproject.toml | $(BIN)/python
 # Other people's client libraries and servers, for the tests alone. Some of them come as source only.
 $(VENV)/.installed-clients: requirements-clients.lock tests/clients/node/package-lock.json | $(VENV)/.installed-dev
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-clients.lock
-	command -v npm >/dev/null && npm ci --prefix tests/clients/node --no-audit --no-fund --silent || echo "no npm: the Node libraries are skipped"
+	if command -v npm >/dev/null; then npm ci --prefix tests/clients/node --no-audit --no-fund --silent; \
+	else echo "no npm: the Node libraries are skipped"; fi
 	touch $@
 
 run: install

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from bench.peers import CONFIG
-from proxy import app
 from proxy.body import Whole
+from proxy.chain import stages_for
 from proxy.config.load import load
 from proxy.edges.http1.listener import loop_factory
 from proxy.model import Call, Request, Response
@@ -34,7 +34,7 @@ async def _chain(config: Path) -> float:
     quiet = os.open(os.devnull, os.O_WRONLY)
     program = Program(load(config, environ), environ, quiet)
     upstream = program.snapshot.upstreams[b"api"]
-    handle = onion(app.stages_for(upstream.settings, upstream.state, program.parts), _answer)
+    handle = onion(stages_for(upstream.settings, upstream.state, program.parts), _answer)
     now = program.parts.clock.now
     best = float("inf")
     for _ in range(ROUNDS):

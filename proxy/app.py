@@ -6,98 +6,17 @@ transports whose settings did not change, and fakes live on.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
-from os import urandom
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from collections.abc import Mapping
 
 from proxy import integrations
 from proxy.capabilities.front import Front
-from proxy.capabilities.idempotency import Keys
+from proxy.chain import credential_of, stages_for
 from proxy.config.schema import CallerSettings, Settings
-from proxy.edges.debug_store import DebugStore
-from proxy.edges.fetcher import Fetcher
-from proxy.edges.http1.pool import Resolver, Transport
-from proxy.edges.oauth2 import Tokens, Tools
 from proxy.edges.secret_sources import Secrets
-from proxy.events import Events
-from proxy.integrations.stand_in import Tell, silent
-from proxy.integrations.standing_behind import Mocks
-from proxy.pipeline import Handler, Stage, onion
-from proxy.rules.auth_settings import OAuth2Auth
+from proxy.parts import Parts, transport
+from proxy.pipeline import Handler, onion
 from proxy.rules.callers import Callers, Hosts, Token, host_name
-from proxy.rules.credentials import Credential, InjectSettings
-from proxy.rules.egress import EgressSettings
-from proxy.rules.fallback import Answers
-from proxy.rules.faults import Faults
-from proxy.rules.limits import Limits
-from proxy.rules.rewriting import Rewriting
-from proxy.rules.safe_operations import safe_operations
-from proxy.rules.signers import signer_of
-from proxy.stages.admission import AdmissionStage
-from proxy.stages.attempt_timeout import AttemptTimeoutStage
-from proxy.stages.authenticate import AuthenticateStage
-from proxy.stages.breaker import BreakerStage
-from proxy.stages.capture import CaptureStage
-from proxy.stages.concurrency import ConcurrencyStage
-from proxy.stages.cooldown import CooldownStage
-from proxy.stages.deadline import DeadlineStage
-from proxy.stages.fallback import FallbackStage
-from proxy.stages.faults import FaultsStage
-from proxy.stages.form_fields import FormFieldsStage
-from proxy.stages.judge import JudgeStage
-from proxy.stages.observe import ObserveStage
-from proxy.stages.rate_limit import RateLimitStage
-from proxy.stages.retry import RetryStage
-from proxy.stages.rewriting import RewritingStage
-from proxy.stages.sample import SampleStage
-from proxy.stages.sign import SignStage
-from proxy.stages.token import TokenStage
-from proxy.timing import Alarms, Clock, Dice, Waits
-from proxy.upstream import (
-    Addresses,
-    Registry,
-    Snapshot,
-    TimeoutSettings,
-    TlsSettings,
-    Upstream,
-    UpstreamSettings,
-    UpstreamState,
-    key_of,
-    places_of,
-    scope_of,
-)
-
-if TYPE_CHECKING:
-    from proxy.rules.classify import Classifier
-
-
-@dataclass(slots=True, kw_only=True)
-class Parts:
-    """What all upstreams and webhooks share, made once when the program starts."""
-
-    loop: asyncio.AbstractEventLoop
-    clock: Clock
-    dice: Dice
-    alarms: Alarms
-    waits: Waits
-    events: Events
-    secrets: Secrets
-    resolver: Resolver
-    store: DebugStore | None = None
-    answers: Answers = field(default_factory=Answers)
-    faults: dict[str, Faults] = field(default_factory=dict)  # by upstream, asked for while it runs
-    tokens: dict[str, Tokens] = field(default_factory=dict)  # by upstream
-    registry: Registry = field(default_factory=Registry)
-    transports: dict[tuple[object, ...], Transport] = field(default_factory=dict)
-    building: dict[tuple[object, ...], Transport] = field(default_factory=dict)  # those of the snapshot being made
-    fakes: dict[tuple[str, str], Handler] = field(default_factory=dict)
-    teller: Callable[[str], Tell] = lambda _: silent  # by integration: who hears what a fake would send
-    mocks: Mocks = field(default_factory=Mocks)
-    keys: Keys = field(default_factory=Keys)
+from proxy.upstream import Snapshot, Upstream, UpstreamSettings
 
 
 def snapshot(settings: Settings, parts: Parts) -> Snapshot:
@@ -127,179 +46,6 @@ def upstream(settings: UpstreamSettings, parts: Parts) -> Upstream:
     return Upstream(settings, state, handle)
 
 
-def stages_for(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -> list[Stage]:
-    """The order of a request. What is switched off is not in the list at all."""
-    return [
-        *around_the_call(settings, parts),
-        # outside the breaker: every attempt is evidence, and a breaker that opens ends the loop
-        retry_of(settings, state, parts),
-        *before_an_attempt(settings, state, parts),
-        *of_an_attempt(settings, parts),
-    ]
-
-
-def around_the_call(settings: UpstreamSettings, parts: Parts) -> list[Stage]:
-    """What sees a call once, however many attempts it takes."""
-    name, clock = settings.name, parts.clock
-    stages: list[Stage] = []
-    if captured(settings, parts):  # before anyone has something to tell
-        stages.append(SampleStage(settings.debug.sample, parts.dice))
-    # sees the final answer and the whole time, whatever happens inside
-    stages.append(ObserveStage(name, clock=clock, events=parts.events, id_headers=settings.request_id))
-    if settings.fallback:  # knows what all others came to
-        place = f"{name} {settings.url}"
-        stages.append(FallbackStage(place, settings.fallback, parts.answers, clock=clock))
-    if settings.rewrite:  # the final answer's URLs, once per call
-        stages.append(RewritingStage(Rewriting(settings.rewrite), Addresses(settings), alarms=parts.alarms))
-    # what is refused must not use up anything
-    stages.append(AdmissionStage(scope_of(settings), settings.body))
-    # bounds all waits and attempts together
-    stages.append(DeadlineStage(settings.timeout.total))
-    return stages
-
-
-def before_an_attempt(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -> list[Stage]:
-    """What may hold an attempt back or refuse it."""
-    name, clock, waits, events = settings.name, parts.clock, parts.waits, parts.events
-    # "wait" was said to all callers, and to attempts that are about to repeat
-    stages: list[Stage] = [
-        CooldownStage(
-            name, settings.cooldown, state.cooldown, key=key_of(settings), clock=clock, waits=waits, events=events
-        )
-    ]
-    if settings.breaker:  # after cooldown: a call that waited must not use a verdict from before its wait
-        stages.append(BreakerStage(name, state.breaker, clock.now, events))
-    tokens = tokens_of(settings, parts)
-    if tokens:  # before a place is taken or a rate used up
-        stages.append(TokenStage(tokens))
-    if settings.rate_limit and state.limiter:  # a retry costs quota just as a first attempt does
-        stages.append(RateLimitStage(name, settings.rate_limit, state.limiter, clock=clock, waits=waits, events=events))
-    # a place is held only while an attempt is in flight
-    stages.append(ConcurrencyStage(name, settings.concurrency, state.gate, clock=clock, waits=waits, events=events))
-    return stages
-
-
-def of_an_attempt(settings: UpstreamSettings, parts: Parts) -> list[Stage]:
-    """What an attempt is made of, once it has its place."""
-    name, clock, timeout, alarms, events = settings.name, parts.clock, settings.timeout, parts.alarms, parts.events
-    # starts when there is a place
-    stages: list[Stage] = [
-        AttemptTimeoutStage(
-            name, first_byte=timeout.first_byte, connect=timeout.connect, clock=clock, alarms=alarms, events=events
-        )
-    ]
-    fields = [field.removeprefix("form:") for field in settings.strip if field.startswith("form:")]
-    if fields:  # credentials that an SDK puts into its forms
-        stages.append(
-            FormFieldsStage(fields, idle=timeout.idle, whole=settings.body.replay, clock=clock, alarms=alarms)
-        )
-    store = captured(settings, parts)
-    if store:  # each attempt on its own, before secrets are added
-        stages.append(CaptureStage(name, settings.debug, store, clock=clock, hosts=hosts_of(settings)))
-    # fresh credentials on every attempt
-    stages += credentials_of(settings, parts)
-    # reads the answer once; all others read only its verdict
-    stages.append(judge_of(settings, parts))
-    faults = faults_of(settings, parts)
-    if faults:  # where the transport would be, so that all others take them for real
-        stages.append(FaultsStage(faults, clock=clock, dice=parts.dice))
-    return stages
-
-
-def captured(settings: UpstreamSettings, parts: Parts) -> DebugStore | None:
-    """Where raw exchanges of this upstream go; None where nobody asked for them."""
-    return parts.store if settings.debug.raw else None
-
-
-def judge_of(settings: UpstreamSettings, parts: Parts) -> JudgeStage:
-    """What answers mean, by the table and the integration's rules."""
-    return JudgeStage(
-        settings.name,
-        settings.retry.statuses,
-        injects=bool(credential_of(settings)),
-        clock=parts.clock,
-        events=parts.events,
-        secrets=settings.secret_names,
-        classifier=classifier_of(settings),
-        limits=Limits(settings.limits) or None,
-        idle=settings.timeout.idle,
-    )
-
-
-def faults_of(settings: UpstreamSettings, parts: Parts) -> Faults:
-    """Those that were asked for while it runs, else the configuration's."""
-    return parts.faults.get(settings.name) or Faults(settings.faults or ())
-
-
-def hosts_of(settings: UpstreamSettings) -> dict[str | None, bytes]:
-    """What calls name in `Host`, by further host of the provider; nothing in `mode: mock`, where they go nowhere."""
-    urls = {None: settings.url} | {name: origin.url for name, origin in settings.origins.items()}
-    return {} if settings.mode == "mock" else {name: urlsplit(url).netloc.encode() for name, url in urls.items()}
-
-
-def classifier_of(settings: UpstreamSettings) -> Classifier | None:
-    """The integration's rules on what answers mean."""
-    if not settings.classify:
-        return None
-    from proxy.rules.classify import Classifier  # noqa: PLC0415 - what reads XML is not loaded where nobody needs it
-
-    return Classifier(settings.classify)
-
-
-def credentials_of(settings: UpstreamSettings, parts: Parts) -> list[Stage]:
-    """Credentials and the preset's headers, kept away from hosts that must not see them; signatures after all else."""
-    authenticate = AuthenticateStage(
-        credential_of(settings),
-        tokens_of(settings, parts) or parts.secrets,
-        strip=[field for field in settings.strip if not field.startswith("form:")],
-        headers=settings.headers,
-        withheld=frozenset(name for name, origin in settings.origins.items() if not origin.inject),
-    )
-    stages: list[Stage] = [authenticate]
-    signer = signer_of(settings.auth) if settings.mode != "mock" else None
-    if signer:
-        stages.append(SignStage(signer, parts.secrets, places_of(settings), wall=parts.clock.wall, noise=urandom))
-    return stages
-
-
-def retry_of(settings: UpstreamSettings, state: UpstreamState, parts: Parts) -> RetryStage:
-    """The loop over attempts; it also gives a stale connection its second try, so it is never left out."""
-    names, tokens = settings.secret_names, tokens_of(settings, parts)
-    read_again = partial(parts.secrets.renew, names) if names else None
-    return RetryStage(
-        settings.name,
-        settings.retry,
-        settings.timeout.connect,
-        state.budget,
-        allows=state.breaker.allows if settings.breaker else None,
-        safe=safe_operations(settings.safe),
-        clock=parts.clock,
-        waits=parts.waits,
-        alarms=parts.alarms,
-        dice=parts.dice,
-        events=parts.events,
-        renew=tokens.renew if tokens else read_again and (lambda _call: read_again()),
-    )
-
-
-def tokens_of(settings: UpstreamSettings, parts: Parts) -> Tokens | None:
-    """The access tokens of an upstream with `oauth2`; those of before, where the settings are the same."""
-    auth = settings.auth
-    if not isinstance(auth, OAuth2Auth) or settings.mode == "mock":
-        return None
-    tls = TlsSettings(ca=settings.tls.ca, min_version=settings.tls.min_version)
-    url, mark, query = auth.token_url.partition("?")
-    post = transport(parts, f"{settings.name} token", url, settings.timeout, tls, settings.egress)
-    known = parts.tokens.get(settings.name)
-    if known is None or known.settings != auth:
-        tools = Tools(
-            parts.loop, parts.clock, parts.alarms, parts.events, parts.secrets.learn, lambda: urandom(16).hex()
-        )
-        known = parts.tokens[settings.name] = Tokens(settings.name, auth, parts.secrets, tools)
-    known.endpoint = lambda request: post(request.with_headers(request.headers, (mark + query).encode()))
-    return known
-
-
 def core(settings: UpstreamSettings, parts: Parts) -> Handler:
     """The end of the pipeline: the integration's fake, or a transport for each of the provider's hosts."""
     if settings.mode == "mock":
@@ -315,50 +61,6 @@ def core(settings: UpstreamSettings, parts: Parts) -> Handler:
     return handlers[None] if len(handlers) == 1 else lambda request: handlers[request.origin](request)
 
 
-def transport(
-    parts: Parts, name: str, url: str, timeout: TimeoutSettings, tls: TlsSettings, egress: EgressSettings
-) -> Transport:
-    """The one that was made with the same settings before, else a new one."""
-    key = (name, url, timeout, tls, egress)
-    if key not in parts.building:
-        parts.building[key] = parts.transports.get(key) or Transport(
-            url,
-            timeout=timeout,
-            tls=tls,
-            egress=egress,
-            resolver=parts.resolver,
-            clock=parts.clock,
-            alarms=parts.alarms,
-            loop=parts.loop,
-        )
-    return parts.building[key]
-
-
-def fetcher(parts: Parts) -> Fetcher:
-    """Fetches what webhooks need from public addresses."""
-    return Fetcher(
-        lambda url: Transport(
-            url,
-            timeout=TimeoutSettings(),
-            tls=TlsSettings(),
-            egress=EgressSettings(),
-            resolver=parts.resolver,
-            clock=parts.clock,
-            alarms=parts.alarms,
-            loop=parts.loop,
-        ),
-        parts.alarms,
-        parts.clock,
-    )
-
-
-def credential_of(settings: UpstreamSettings) -> Credential:
-    """What is added to each attempt; a fake needs no credential and is given none."""
-    if settings.mode == "mock":
-        return Credential(InjectSettings(), None)
-    return Credential(settings.inject, settings.auth, settings.path_params)
-
-
 def callers(settings: CallerSettings | None, secrets: Secrets) -> Callers:
     """Who may use the proxy listener. A token that cannot be read admits nobody."""
     if settings is None:
@@ -369,9 +71,3 @@ def callers(settings: CallerSettings | None, secrets: Secrets) -> Callers:
         if secret is not None:
             tokens.append(Token(secret.reveal(), None if token.upstreams is None else frozenset(token.upstreams)))
     return Callers(tokens, settings.networks, restricted=True)
-
-
-def split_url(url: str) -> tuple[str, bytes]:
-    """Scheme and authority; the path, as it goes into a request line."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}", (parts.path or "/").encode()

@@ -102,6 +102,11 @@ class Body:
         return piece
 
 
+def whole_body(content: bytes) -> Body:
+    """A request's body that is all here, for as many attempts as it takes."""
+    return Body(Whole(content), len(content), keep=len(content))
+
+
 class _Reader:
     __slots__ = ("_body", "_place")
 

@@ -52,6 +52,9 @@ class Events:
     def credential_refused(self, upstream: str, secrets: Sequence[str]) -> None:
         """The provider refused the credential that was injected, which is made of `secrets`."""
 
+    def unread(self, listener: str, code: str, reason: str) -> None:
+        """A request that `listener` could not read was refused; `reason` names the rule."""
+
     def webhook_ended(self, webhook: str, outcome: str, secret: str | None, detail: str) -> None:
         """A webhook request was answered. `outcome`: the list of `webhooks.md` §2.2; `detail`: the exact reason."""
 

@@ -58,6 +58,7 @@ class Gateway:
     def refuse(self, refusal: ProxyError, call: Call) -> Response:
         """The answer to a request that never became one: bad framing, a head too large or too late."""
         response = made_here(refusal, call)
+        call.reason = refusal.detail
         self._events.call_ended(call, response.status, refusal.code, self._now() - call.started)
         response.headers = signed(response, call)
         return response
@@ -105,10 +106,10 @@ class Gateway:
         if allowed is not None and upstream.name not in allowed:
             raise unauthorized()
         call.upstream = upstream.name
+        call.target = rest
         origin = None
         if rest.startswith(b"/~") and upstream.settings.origins:
             rest, origin = _origin(upstream, rest)
-        call.target = rest
         return upstream, Request(request.method, rest, headers, request.body, call, origin=origin)
 
     def _checked(self, request: Request) -> tuple[Headers, Collection[str] | None]:

@@ -81,6 +81,7 @@ class Call:
     deadline: float = math.inf
     attempts: int = 0
     stopped: str | None = None
+    reason: str = ""  # why it was refused or failed, in our own words, for the log
     wants_retry: bool = True
     vouched: bool = False
     upstream: str = ""

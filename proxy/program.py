@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from proxy import app
+from proxy.chain import faults_of
 from proxy.config.complaints import ConfigurationError
 from proxy.config.load import load
 from proxy.config.schema import Settings
@@ -31,6 +32,7 @@ from proxy.edges.secret_sources import Secrets
 from proxy.events import Events, Fanout
 from proxy.gateway import Gateway
 from proxy.model import Call
+from proxy.parts import Parts
 from proxy.pipeline import Handler
 from proxy.rules.faults import Faults, FaultSettings
 from proxy.rules.redaction import Redactor
@@ -65,7 +67,7 @@ class Program:
             hearing.append(self._store)
         self.events = Fanout(hearing)
         self._quiet = install(self._logs, loop)
-        self.parts = app.Parts(
+        self.parts = Parts(
             loop=loop,
             clock=clock,
             dice=random.random,
@@ -164,7 +166,7 @@ class Program:
 
     def faults(self, upstream: str) -> Faults:
         """Those in force."""
-        return app.faults_of(self.settings.upstreams[upstream], self.parts)
+        return faults_of(self.settings.upstreams[upstream], self.parts)
 
     def _rebuild(self, upstream: str) -> None:
         """One upstream anew, beside the others as they are."""

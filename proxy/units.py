@@ -1,4 +1,4 @@
-"""Durations, sizes, ratios and rates as people write them, and as the annotated types of settings.
+"""Durations, sizes, ratios and rates as people write them, and as the annotated types of settings; times in RFC 3339.
 
 `2s`, `64KiB` and `20%` become plain floats and ints; an error says what would have been right.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated
 
 _DURATION = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)(ms|s|m|h|d)")
@@ -56,6 +57,11 @@ def rate(value: object) -> float:
     if found is None or float(found[1]) <= 0:
         raise ValueError(RATE)
     return float(found[1]) / _DURATION_UNITS[found[2]]
+
+
+def rfc3339(wall: float, precision: str = "milliseconds") -> str:
+    """Unix seconds as `2026-01-31T12:00:00.000Z`; what is finer than `precision` (or `seconds`) is cut off."""
+    return datetime.fromtimestamp(wall, UTC).replace(tzinfo=None).isoformat(timespec=precision) + "Z"
 
 
 def _number(value: object) -> float | None:

@@ -23,7 +23,7 @@ from proxy.rules.egress import EgressSettings
 from proxy.rules.fallback import FallbackSettings
 from proxy.rules.faults import FaultSettings
 from proxy.rules.headers import Address
-from proxy.rules.limits import LimitSettings
+from proxy.rules.limits import LimitSettings, Standing
 from proxy.rules.outgoing import Place
 from proxy.rules.rate_limit import Gcra, RateLimitSettings
 from proxy.rules.redaction import DebugSettings
@@ -118,7 +118,7 @@ class UpstreamSettings:
 class UpstreamState:
     """What is known of an upstream beyond one snapshot: breaker, cooldown, limits and budget."""
 
-    __slots__ = ("breaker", "budget", "cooldown", "gate", "limiter", "url")
+    __slots__ = ("breaker", "budget", "cooldown", "gate", "limiter", "standing", "url")
 
     def __init__(self, settings: UpstreamSettings) -> None:
         self.url = settings.url
@@ -127,6 +127,7 @@ class UpstreamState:
         self.limiter = None if settings.rate_limit is None else Gcra(settings.rate_limit)
         self.gate = Gate(settings.concurrency)
         self.budget = Budget(settings.retry.budget)
+        self.standing = Standing()
 
     def adopt(self, settings: UpstreamSettings) -> None:
         """Goes on under new settings with all counts kept."""

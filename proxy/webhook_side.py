@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from urllib.parse import urlsplit
 
-from proxy import app
 from proxy.config.schema import Settings, WebhookSettings
 from proxy.edges.inbox_store import OpenInbox, open_inbox
 from proxy.edges.webhook_desk import WebhookDesk
 from proxy.edges.webhook_server import WebhookServer
 from proxy.model import Request, Response
+from proxy.parts import Parts, fetcher, transport
 from proxy.pipeline import Handler
 from proxy.rules.egress import EgressSettings
 from proxy.rules.redaction import Redactor
@@ -40,7 +41,7 @@ ANYWHERE = EgressSettings(allow=("0.0.0.0/0", "::/0"))  # the operator's own app
 class WebhookSide:
     """One program's webhooks. `new_id`: makes an event's id, a UUIDv7."""
 
-    def __init__(self, settings: Settings, parts: app.Parts, *, new_id: Callable[[], str], redactor: Redactor) -> None:
+    def __init__(self, settings: Settings, parts: Parts, *, new_id: Callable[[], str], redactor: Redactor) -> None:
         self.server = WebhookServer({}, parts.events)
         self.refused = RefusedRequests()
         self.desk: WebhookDesk | None = None  # None until there is a webhook
@@ -123,7 +124,7 @@ class WebhookSide:
             refused=self.refused,
             events=parts.events,
             clock=parts.clock,
-            fetch=app.fetcher(parts),
+            fetch=fetcher(parts),
         )
         return {
             one.path.encode(): Receiver(one, Acceptance(one, self._ways(one, keeping, deliveries)), around)
@@ -159,7 +160,7 @@ class WebhookSide:
                     alarms=self._parts.alarms,
                     events=self._parts.events,
                 )
-                found[webhook.name] = Wanted(webhook, attempt, app.split_url(deliver.url)[0])
+                found[webhook.name] = Wanted(webhook, attempt, _split(deliver.url)[0])
         return found
 
     def _writer(self, webhook: WebhookSettings) -> Writer:
@@ -167,10 +168,16 @@ class WebhookSide:
 
     def _application(self, webhook: WebhookSettings, url: str) -> Handler:
         """Passes requests to the application's own address."""
-        origin, path = app.split_url(url)
+        origin, path = _split(url)
         timeout = TimeoutSettings(first_byte=webhook.deliver.timeout, total=webhook.deliver.timeout)
-        post = app.transport(self._parts, f"webhook {webhook.name}", origin, timeout, TlsSettings(), ANYWHERE)
+        post = transport(self._parts, f"webhook {webhook.name}", origin, timeout, TlsSettings(), ANYWHERE)
         return lambda request: post(request.with_headers(request.headers, path + request.target))
+
+
+def _split(url: str) -> tuple[str, bytes]:
+    """Scheme and authority; the path, as it goes into a request line."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}", (parts.path or "/").encode()
 
 
 async def _later(_request: Request) -> Response:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.units import duration, rate, ratio, size
+from proxy.units import duration, rate, ratio, rfc3339, size
 
 DURATIONS = {
     "250ms": 0.25,
@@ -82,3 +82,9 @@ def test_no_value_becomes_anything_but_a_finite_number_from_zero_or_an_error(val
         except ValueError:
             continue
         assert 0 <= found < math.inf
+
+
+def test_a_time_is_cut_off_at_its_precision_not_rounded():
+    assert rfc3339(1_790_000_000.0) == "2026-09-21T14:13:20.000Z"
+    assert rfc3339(1_790_000_000.9996) == "2026-09-21T14:13:20.999Z"
+    assert rfc3339(1_790_000_000.9996, "seconds") == "2026-09-21T14:13:20Z"

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Protocol
 from urllib.parse import urlencode
 
-from proxy.body import Body, Whole
+from proxy.body import whole_body
 from proxy.capabilities.errors import IntegrationError, failure
 from proxy.errors import ProxyError, Refusal, UpstreamFailure
 from proxy.model import Call, Headers, Request, Response
@@ -110,7 +110,7 @@ class UpstreamCall:
         if safe:
             call.notes = {**call.notes, b"outrigger-idempotent": b"true"}
         sent = tuple((name.encode(), value.encode()) for name, value in fields.items())
-        body = None if content is None else Body(Whole(content), len(content), keep=len(content))
+        body = None if content is None else whole_body(content)
         try:
             response = await self._upstream.handle(Request(method, call.target, sent, body, call))
             if any(field[0] == _PREPARED for field in response.headers):  # not the provider's words
@@ -129,12 +129,12 @@ class UpstreamCall:
         return long if len(long) <= _LONGEST_KEY else f"{self._capability}:{sha256(key.encode()).hexdigest()}"
 
     async def _whole(self, response: Response) -> Answer:
-        pieces: list[bytes] = []
+        body = bytearray()
         try:
             with self._alarms.at(self._call.deadline):
                 while piece := await response.body.read():
-                    pieces.append(piece)
-                    if sum(map(len, pieces)) > _LARGEST:
+                    body += piece
+                    if len(body) > _LARGEST:
                         raise UpstreamFailure("upstream_protocol_error", "The answer is too large.", sent=True)
         except TimeoutError:
             late = UpstreamFailure("upstream_timeout", "The answer did not end in time.", sent=True)
@@ -151,7 +151,7 @@ class UpstreamCall:
         return Answer(
             status=response.status,
             headers=response.headers,
-            body=b"".join(pieces),
+            body=bytes(body),
             outcome=verdict.outcome,
             code=verdict.code,
             request_id=self._call.id,

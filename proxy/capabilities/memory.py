@@ -1,7 +1,8 @@
-"""What the mocks remember: the newest of a kind, and what was done under a key."""
+"""What mocks and fakes remember: the newest of a kind, and what was done under a key."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 from proxy.capabilities import checks
@@ -12,15 +13,15 @@ MOST = 10_000  # of a kind; the oldest go
 Item = TypeVar("Item")
 
 
-class Newest(Generic[Item]):
-    """Items by id, of which the oldest fall off."""
+class Shelf(Generic[Item]):
+    """Items by id in the order in which they came; over `most` the oldest fall off."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._items: dict[str, Item] = {}
 
     def put(self, id: str, item: Item) -> None:
-        """Adds an item, or replaces one, which keeps its place."""
+        """Adds an item, or changes one, which keeps its place."""
         self._items[id] = item
         if len(self._items) > self._most:
             del self._items[next(iter(self._items))]
@@ -28,12 +29,22 @@ class Newest(Generic[Item]):
     def get(self, id: str) -> Item | None:
         return self._items.get(id)
 
+    def drop(self, id: str) -> None:
+        """Takes an item off, if it is there."""
+        self._items.pop(id, None)
+
+    def newest_first(self) -> Iterator[Item]:
+        return reversed(self._items.values())
+
+    def __len__(self) -> int:
+        return len(self._items)
+
 
 class Once(Generic[Item]):
     """The results by idempotency key, each with what was asked for."""
 
     def __init__(self) -> None:
-        self._done: Newest[tuple[object, Item]] = Newest()
+        self._done: Shelf[tuple[object, Item]] = Shelf()
 
     def before(self, key: str, asked: object) -> Item | None:
         """What the same request came to; None for a new key. Raises `IdempotencyError`."""

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from proxy.capabilities import checks
 from proxy.capabilities.errors import NotFound, PaymentDeclined
-from proxy.capabilities.memory import Newest, Once
+from proxy.capabilities.memory import Once, Shelf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,7 @@ class MockPaymentAdapter(PaymentProvider):
     """Plain memory, for unit tests: every source pays but those that end in a name of `DECLINES`."""
 
     def __init__(self) -> None:
-        self._left: Newest[tuple[Charge, int]] = Newest()  # each payment with what was not given back of it
+        self._left: Shelf[tuple[Charge, int]] = Shelf()  # each payment with what was not given back of it
         self._charges: Once[Charge] = Once()
         self._refunds: Once[Refund] = Once()
         self._numbers = count(1)

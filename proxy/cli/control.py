@@ -9,14 +9,15 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote
 
+from proxy.cli.terminal import DONE, WRONG, Ended
 from proxy.config.addresses import address
 from proxy.config.complaints import ConfigurationError
 from proxy.config.load import load
 from proxy.config.schema import Settings
 from proxy.config.sources import Unreadable, reading
 
-DONE, FAILED, WRONG = 0, 1, 2  # exit codes
 _PATIENCE = 3.0  # seconds
 
 
@@ -45,19 +46,31 @@ def set_faults(path: Path, upstream: str, fault: Mapping[str, object], length: s
 
 def _changed(path: Path, upstream: str, what: str, content: object, done: str) -> int:
     try:
-        settings = load(path, os.environ)
-        status, body = ask(settings, "POST", f"/api/upstreams/{upstream}/{what}", content)
+        told(loaded(path), "POST", f"/api/upstreams/{quote(upstream, safe='')}/{what}", content)
+    except Ended as ended:
+        print(ended, file=sys.stderr)
+        return ended.code
+    print(f"{upstream}: {done}")
+    return DONE
+
+
+def loaded(path: Path) -> Settings:
+    """The configuration. Raises `Ended` for one that cannot be served."""
+    try:
+        return load(path, os.environ)
     except ConfigurationError as error:
-        print(error, file=sys.stderr)
-        return WRONG
+        raise Ended(str(error), WRONG) from None
+
+
+def told(settings: Settings, method: str, path: str, content: object = None) -> bytes:
+    """What the running program says to a question that it takes. Raises `Ended` with the reason where it does not."""
+    try:
+        status, body = ask(settings, method, path, content)
     except Unreachable as error:
-        print(error, file=sys.stderr)
-        return FAILED
-    if status < 300:
-        print(f"{upstream}: {done}")
-        return DONE
-    print(f"{upstream}: {reason_in(body) or status}", file=sys.stderr)
-    return FAILED
+        raise Ended(str(error)) from None
+    if status >= 300:
+        raise Ended(_reason_in(body) or f"the running program answers {status}")
+    return body
 
 
 def ask(settings: Settings, method: str, path: str, content: object = None) -> tuple[int, bytes]:
@@ -70,7 +83,7 @@ def ask(settings: Settings, method: str, path: str, content: object = None) -> t
     token = _token(settings)
     if token:
         headers["Authorization"] = f"Bearer {token}"
-    connection = _Admin(settings.listen.admin)
+    connection = Connection(settings.listen.admin)
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
@@ -81,19 +94,19 @@ def ask(settings: Settings, method: str, path: str, content: object = None) -> t
         connection.close()
 
 
-class _Admin(http.client.HTTPConnection):
-    """A connection to the admin listener, which may be a Unix socket."""
+class Connection(http.client.HTTPConnection):
+    """A connection to one of our listeners, which may be a Unix socket. `patience`: seconds for each answer."""
 
-    def __init__(self, listening: str) -> None:
+    def __init__(self, listening: str, patience: float = _PATIENCE) -> None:
         self._where = address(listening)
-        super().__init__(self._where.host or "localhost", self._where.port or None, timeout=_PATIENCE)
+        super().__init__(self._where.host or "localhost", self._where.port or None, timeout=patience)
 
     def connect(self) -> None:
         if not self._where.path:
             super().connect()
             return
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(_PATIENCE)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(self._where.path)
 
 
@@ -107,7 +120,7 @@ def _token(settings: Settings) -> str | None:
         return None
 
 
-def reason_in(body: bytes) -> str | None:
+def _reason_in(body: bytes) -> str | None:
     """What a problem document says, None if it is none."""
     try:
         document = json.loads(body)

@@ -19,8 +19,9 @@ def command_for(call: Call, proxy: str) -> tuple[str, list[str]]:
     """The command, and what of the call it lacks, one line each. `proxy`: the listener's address."""
     exchanges = call["exchanges"]
     request = exchanges[0]["request"] if exchanges else {"headers": [], "body": "", "truncated": False, **call}
-    target = _REDACTED.sub("REDACTED", request["target"])
-    lost = [] if target == request["target"] else ["a redacted value of the target is REDACTED"]
+    asked = call["target"]  # the application's own, which names a further host of the provider as /~name
+    target = _REDACTED.sub("REDACTED", asked)
+    lost = [] if target == asked else ["a redacted value of the target is REDACTED"]
     words = ["curl", *_method(request), *_place(proxy, call["upstream"], target), *_fields(request, lost)]
     if proxy.endswith(":0"):
         lost.append("the port is picked at start: `run` prints it")
@@ -62,6 +63,8 @@ def _fields(request: Call, lost: list[str]) -> list[str]:
     for name, value in request["headers"]:
         if _REDACTED.search(value):
             lost.append(f"the header {name} was redacted")
+        elif name.lower() == "content-encoding":
+            lost.append("the body was compressed, and is sent as it reads")
         elif name.lower() not in _OURS:
             words += ["-H", f"{name}: {value}" if value else f"{name};"]
     if request["body"] and not any(name.lower() == "content-type" for name, _ in request["headers"]):

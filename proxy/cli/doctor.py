@@ -1,7 +1,7 @@
 """`doctor`: does what a call needs hold right now? Secrets, ports, names, TLS, credentials, the clock; and what to fix.
 
-The one thing a reader would get wrong: this asks the providers. Nothing but the manifests' harmless probes is sent with
-a credential; where there is none, a bare HEAD shows that the way is open.
+The one thing a reader would get wrong: this asks the providers. Nothing but the manifests' harmless probes, and a
+read of a SOAP service's WSDL, is sent with a credential; where there is none, a bare HEAD shows that the way is open.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 from proxy import app
 from proxy.cli.control import is_healthy
+from proxy.cli.descriptions import outside
+from proxy.cli.terminal import DONE, FAILED, WRONG
 from proxy.config.complaints import Complaints, ConfigurationError
 from proxy.config.load import load
 from proxy.config.manifest import Presets, Probe
@@ -29,12 +31,12 @@ from proxy.edges.sockets import listening_socket, unbind
 from proxy.errors import ProxyError
 from proxy.events import Events
 from proxy.model import Call, Request, Response
+from proxy.parts import Parts
 from proxy.pipeline import Handler
-from proxy.rules.credentials import Template
+from proxy.rules.credentials import TOKEN, Template
 from proxy.timing import Alarms, Clock, Waits
 from proxy.upstream import UpstreamSettings
 
-DONE, FAILED, WRONG = 0, 1, 2  # exit codes
 PATIENCE = 10.0  # seconds for one upstream
 SKEW = 30.0  # seconds that our clock may be off
 _FIXES = {  # code of a failure -> what to do
@@ -92,7 +94,7 @@ async def examined(settings: Settings, *, running: bool) -> list[Finding]:
     heard = _Heard()
     parts = _parts(settings, heard)
     for upstream in settings.upstreams.values():
-        found += await Examination(upstream, parts, heard).findings()
+        found += await Examination(upstream, parts, heard, _service_paths(settings, upstream)).findings()
     for tokens in parts.tokens.values():
         tokens.close()
     for transport in parts.building.values():
@@ -104,8 +106,9 @@ async def examined(settings: Settings, *, running: bool) -> list[Finding]:
 class Examination:
     """One upstream."""
 
-    def __init__(self, settings: UpstreamSettings, parts: app.Parts, heard: _Heard) -> None:
+    def __init__(self, settings: UpstreamSettings, parts: Parts, heard: _Heard, services: Sequence[str] = ()) -> None:
         self._settings = settings
+        self._services = services
         self._parts = parts
         self._heard = heard
         manifest = Presets(Complaints()).manifest(settings.integration or "")
@@ -120,22 +123,41 @@ class Examination:
         try:
             response = await self._asked()
         except ProxyError as error:
-            reason = "; ".join(f"{name}: {why}" for name, why in self._heard.reasons.items())
+            own = {*settings.secret_names, f"{settings.name} {TOKEN}"}
+            reason = "; ".join(f"{name}: {why}" for name, why in self._heard.reasons.items() if name in own)
             said = f"{error.code}: {error.detail}" + (f" ({reason})" if reason else "")
             return [Finding(self._subject, said, _FIXES.get(error.code, "see docs/errors.md for this code"))]
         wall = self._parts.clock.wall()
         response.close()
-        return [self._answered(response), *_clock(self._subject, response, wall)]
+        return [self._answered(response), *_clock(self._subject, response, wall), *await self._described()]
+
+    async def _described(self) -> list[Finding]:
+        """What is wrong with the addresses that the service publishes."""
+        try:
+            found = await outside(self._settings, self._services, self._fetched)
+        except ProxyError:
+            return []  # the way to it was looked at before
+        return [Finding(self._subject, said, fix) for said, fix in found]
+
+    async def _fetched(self, target: bytes) -> Response:
+        """An answer as the provider gave it, its URLs as they stand there."""
+        bare = replace(self._settings, retry=replace(self._settings.retry, attempts=1), rewrite=None)
+        return await self._in_time(
+            app.upstream(bare, self._parts).handle, Request("GET", target, (), None, self._call())
+        )
 
     async def _asked(self) -> Response:
-        now = self._parts.clock.now()
-        call = Call("doctor", now, deadline=now + PATIENCE, upstream=self._settings.name)
+        call = self._call()
         if self._probe is None:
             bare = app.core(self._settings, self._parts)
             return await self._in_time(bare, Request("HEAD", b"/", (), None, call))
         once = replace(self._settings, retry=replace(self._settings.retry, attempts=1))
         handle = app.upstream(once, self._parts).handle
         return await self._in_time(handle, self._request(self._probe, call))
+
+    def _call(self) -> Call:
+        now = self._parts.clock.now()
+        return Call("doctor", now, deadline=now + PATIENCE, upstream=self._settings.name)
 
     def _request(self, probe: Probe, call: Call) -> Request:
         method, _, target = probe.request.partition(" ")
@@ -163,6 +185,12 @@ class Examination:
         return Finding(
             self._subject, said, f"it refuses the credential: check {names}" if refused else "look at its status"
         )
+
+
+def _service_paths(settings: Settings, upstream: UpstreamSettings) -> list[str]:
+    """Where the configuration says that a service of this upstream is."""
+    inventory = settings.capabilities.inventory
+    return [inventory.path] if inventory is not None and inventory.upstream == upstream.name else []
 
 
 def _clock(subject: str, response: Response, wall: float) -> Iterator[Finding]:
@@ -199,15 +227,15 @@ async def _ports(settings: Settings, *, running: bool) -> list[Finding]:
             unbind(*await listening_socket(asyncio.get_running_loop(), where))
             found.append(Finding(name, f"{where} is free"))
         except (OSError, ValueError) as error:
-            why = error.strerror if isinstance(error, OSError) else "is no address"
-            found.append(Finding(name, f"{where}: {why}", "another program has it: stop that, or give another address"))
+            why = error.strerror if isinstance(error, OSError) else f"{where} is no address"
+            found.append(Finding(name, str(why), "another program has it: stop that, or give another address"))
     return found
 
 
-def _parts(settings: Settings, heard: _Heard) -> app.Parts:
+def _parts(settings: Settings, heard: _Heard) -> Parts:
     loop = asyncio.get_running_loop()
     clock, alarms = Clock(loop.time, time.time), Alarms(loop)  # noqa: TID251 - a program of its own, for a moment
-    return app.Parts(
+    return Parts(
         loop=loop,
         clock=clock,
         dice=lambda: 0.5,  # nothing is repeated

@@ -1,4 +1,4 @@
-"""`tail`, `show` and `curl`: what the debug log knows of past calls, whether or not the program runs.
+"""`tail`, `show`, `curl`, `replay`, `har`, `explain ID`: what the debug log knows, whether or not the program runs.
 
 The one thing a reader would get wrong: everything printed here came from outside once, so control characters are shown
 and not sent to the terminal.
@@ -16,15 +16,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from proxy.cli import story as telling
 from proxy.cli.curl_command import Call, command_for
+from proxy.cli.terminal import DONE, FAILED, WRONG, visible
 from proxy.config.complaints import ConfigurationError
 from proxy.config.load import load
 from proxy.config.schema import Settings
 from proxy.edges.debug_reader import DebugReader, Unreadable, Wanted
 
-DONE, FAILED, WRONG = 0, 1, 2  # exit codes
 PAUSE = 0.5  # seconds between two looks at a log that is followed
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_STATUS_WORDS = "--status is like 503 or 5xx"
+_OURS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")  # a UUID of version 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,16 +41,9 @@ class Filters:
 
 def tail(config: Path, filters: Filters, *, follow: bool = False, json_output: bool = False) -> int:
     """Prints the last calls, oldest first, and with `follow` those to come until it is interrupted."""
-    found = re.fullmatch(r"([1-5])(xx|\d\d)", filters.status or "100")
-    if found is None:
-        return _wrong("--status is like 503 or 5xx")
-    wanted = Wanted(
-        upstream=filters.upstream,
-        status=None if filters.status is None else int(found[1] if found[2] == "xx" else found[0]),
-        hundred=found[2] == "xx",
-        code=filters.code,
-        limit=filters.limit,
-    )
+    wanted = _wanted(filters)
+    if wanted is None:
+        return _wrong(_STATUS_WORDS)
 
     def print_them(_: Settings, log: DebugReader) -> int:
         place, _nothing = log.since(None)
@@ -72,7 +67,7 @@ def show(config: Path, id: str, *, json_output: bool = False) -> int:
         call = log.request(id)
         if call is None:
             return _unknown(id)
-        print(json.dumps(call, indent=2) if json_output else "\n".join(map(_visible, _story(call))))
+        print(json.dumps(call, indent=2) if json_output else "\n".join(map(visible, _story(call))))
         return DONE
 
     return _reading(config, print_it)
@@ -94,6 +89,60 @@ def curl(config: Path, id: str, *, json_output: bool = False) -> int:
     return _reading(config, print_it)
 
 
+def replay(config: Path, id: str, *, json_output: bool = False) -> int:
+    """Makes this call again, through the running proxy, and prints the answer."""
+    from proxy.cli import replay as replaying
+
+    def make_it(settings: Settings, log: DebugReader) -> int:
+        call = log.request(id)
+        return _unknown(id) if call is None else replaying.replay(settings, call, json_output=json_output)
+
+    return _reading(config, make_it)
+
+
+def har(config: Path, filters: Filters) -> int:
+    """Prints the last calls as an HTTP Archive, oldest first."""
+    from proxy.cli import har as archive
+
+    wanted = _wanted(filters)
+    if wanted is None:
+        return _wrong(_STATUS_WORDS)
+
+    def print_them(settings: Settings, log: DebugReader) -> int:
+        calls = [log.request(str(one["id"])) for one in reversed(_list(log.requests(wanted)["requests"]))]
+        document = archive.har((call for call in calls if call is not None), settings.upstreams)
+        print(json.dumps(document, indent=2))
+        return DONE
+
+    return _reading(config, print_them)
+
+
+def explain(config: Path, id: str, *, ticket: bool = False, json_output: bool = False) -> int:
+    """Prints what happened to this call, in plain words; with `ticket` what to send to the provider's support."""
+
+    def print_it(settings: Settings, log: DebugReader) -> int:
+        call = log.request(id)
+        if call is None:
+            return _unknown(id)
+        upstream = settings.upstreams.get(str(call["upstream"]))
+        told = (telling.ticket if ticket else telling.story)(call, upstream.request_id if upstream else ())
+        lines = [visible(line) for line in told]
+        print(json.dumps({"id": id, "lines": lines}, indent=2) if json_output else "\n".join(lines))
+        return DONE
+
+    return _reading(config, print_it)
+
+
+def knows(config: Path, id: str) -> bool:
+    """Whether this is a call's id: one that we made by its shape, an application's own by what the debug log has."""
+    if _OURS.fullmatch(id):
+        return True
+    try:
+        return DebugReader(Path(load(config, os.environ).debug_log.path)).request(id) is not None
+    except (ConfigurationError, Unreadable):
+        return False
+
+
 def _reading(config: Path, act: Callable[[Settings, DebugReader], int]) -> int:
     try:
         settings = load(config, os.environ)
@@ -107,13 +156,26 @@ def _reading(config: Path, act: Callable[[Settings, DebugReader], int]) -> int:
         return DONE
 
 
+def _wanted(filters: Filters) -> Wanted | None:
+    found = re.fullmatch(r"([1-5])(xx|\d\d)", filters.status or "100")
+    if found is None:
+        return None
+    return Wanted(
+        upstream=filters.upstream,
+        status=None if filters.status is None else int(found[1] if found[2] == "xx" else found[0]),
+        hundred=found[2] == "xx",
+        code=filters.code,
+        limit=filters.limit,
+    )
+
+
 def _wrong(why: str) -> int:
     print(why, file=sys.stderr)
     return WRONG
 
 
 def _unknown(id: str) -> int:
-    print(f"no call with the id {_visible(id)} is in the debug log", file=sys.stderr)
+    print(f"no call with the id {visible(id)} is in the debug log", file=sys.stderr)
     return FAILED
 
 
@@ -137,7 +199,7 @@ def _line(call: Call, *, json_output: bool) -> str:
     stopped = f" stopped={call['stopped']}" if call["stopped"] else ""
     what = f"{call['upstream']} {call['method']} {call['target']}"
     took = f"{call['duration_ms']:.0f} ms"
-    return _visible(f"{began:%H:%M:%S} {call['id']} {what} -> {ended} {took}{more}{stopped}")
+    return visible(f"{began:%H:%M:%S} {call['id']} {what} -> {ended} {took}{more}{stopped}")
 
 
 def _story(call: Call) -> Iterable[str]:
@@ -166,7 +228,3 @@ def _message(first: str, message: Call, mark: str) -> Iterable[str]:
         yield from (f"{mark} {line}" for line in body.split("\n"))
     if message["truncated"]:
         yield f"{mark} (cut here)" if body is not None else f"{mark} (a body that could not be decoded is not kept)"
-
-
-def _visible(text: str) -> str:
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proxy import integrations
+from proxy.cli.terminal import DONE, FAILED, WRONG
 from proxy.config.complaints import Complaints, near
 from proxy.config.manifest import Manifest, Presets
 from proxy.config.tree import deep, text
 
-DONE, FAILED, WRONG = 0, 1, 2  # exit codes
 MODES = ("mock", "sandbox", "live")
 _LEFT_OPEN = {  # auth.type -> what a preset may not know
     "aws_sigv4": {"region": "us-east-1"},
@@ -136,12 +136,18 @@ def _webhooks(hooked: dict[str, Manifest], *, commented: bool) -> Iterator[str]:
         yield f"{mark}    integration: {name}"
         if _signs_its_address(manifest):
             yield f'{mark}    public_url: "${{{where}_URL:-https://hooks.example/{name}}}" # as the provider knows it'
-        yield f'{mark}    deliver: {{url: "${{{where}_TARGET:-http://127.0.0.1:8000/hooks/{name}}}", mode: sync}}'
+        sync = ", mode: sync" if _reads_the_answer(manifest) else ""
+        yield f'{mark}    deliver: {{url: "${{{where}_TARGET:-http://127.0.0.1:8000/hooks/{name}}}"{sync}}}'
 
 
 def _signs_its_address(manifest: Manifest) -> bool:
     verify = deep(manifest.webhook, "verify")
     return text(deep(verify, "scheme")) == "twilio" or "{url}" in (text(deep(verify, "signed")) or "")
+
+
+def _reads_the_answer(manifest: Manifest) -> bool:
+    """The provider acts on what the application says, so an event cannot be stored and handed on later."""
+    return text(deep(deep(manifest.webhook, "verify"), "handshake")) == "discord"
 
 
 def _mockable(known: Sequence[str]) -> list[str]:

@@ -101,21 +101,26 @@ def doctor(config: Config = None, *, json: Json = False) -> None:
 
 @app.command(
     epilog="Example: outrigger explain stripe; outrigger explain timeout.connect; "
-    "outrigger explain stripe POST /v1/customers -H 'Idempotency-Key: order-17'"
+    "outrigger explain stripe POST /v1/customers -H 'Idempotency-Key: order-17'; "
+    "outrigger explain 01990a3c-5f0e-7c7e-a5b1-8d4f3e2a1b0c --ticket"
 )
-def explain(
-    what: Annotated[str, typer.Argument(metavar="UPSTREAM|KEY")],
+def explain(  # noqa: PLR0913 - an option each
+    what: Annotated[str, typer.Argument(metavar="UPSTREAM|KEY|ID", help="ID: of a past call, in the debug log")],
     method: Annotated[str | None, typer.Argument(metavar="METHOD")] = None,
     target: Annotated[str | None, typer.Argument(metavar="PATH", help="behind the upstream's name")] = None,
     header: Annotated[list[str] | None, typer.Option("-H", "--header", help="of the request: 'Name: value'")] = None,
     config: Config = None,
     *,
+    ticket: Annotated[bool, typer.Option("--ticket", help="what to send to the provider's support about it")] = False,
     json: Json = False,
 ) -> None:
-    """Show the settings in force and where each came from, or what would happen to a request."""
+    """Show settings and where each came from, what would happen to a request, or what happened to a past call."""
     from proxy.cli import explain as explaining
+    from proxy.cli import history
     from proxy.cli.rehearse import rehearse
 
+    if method is None and (ticket or history.knows(_path(config), what)):
+        raise typer.Exit(history.explain(_path(config), what, ticket=ticket, json_output=json))
     if method is None:
         raise typer.Exit(explaining.explain(_path(config), what, json_output=json))
     if target is None:
@@ -177,6 +182,29 @@ def curl(id: Id, config: Config = None, *, json: Json = False) -> None:
     from proxy.cli import history
 
     raise typer.Exit(history.curl(_path(config), id, json_output=json))
+
+
+@app.command(epilog="Example: outrigger replay 01990a3c-5f0e-7c7e-a5b1-8d4f3e2a1b0c")
+def replay(id: Id, config: Config = None, *, json: Json = False) -> None:
+    """Make a call of the debug log again, through the running proxy, and print the answer."""
+    from proxy.cli import history
+
+    raise typer.Exit(history.replay(_path(config), id, json_output=json))
+
+
+@app.command(epilog="Example: outrigger har --upstream stripe -n 50 > calls.har")
+def har(
+    upstream: Annotated[str | None, typer.Option(help="calls of this upstream only")] = None,
+    status: Annotated[str | None, typer.Option(help="503 or 5xx")] = None,
+    code: Annotated[str | None, typer.Option(help="an error code of Outrigger's own, as circuit_open")] = None,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=1000, help="how many of the last calls")] = 100,
+    config: Config = None,
+) -> None:
+    """Print the last calls of the debug log as an HTTP Archive, for a browser or an API tool."""
+    from proxy.cli import history
+
+    filters = history.Filters(upstream=upstream, status=status, code=code, limit=limit)
+    raise typer.Exit(history.har(_path(config), filters))
 
 
 @app.command(epilog="Example: outrigger breaker stripe open")

@@ -76,8 +76,7 @@ def env(path: Path, *, json_output: bool = False) -> int:
         for name, value in found.items():
             print(f"export {name}={shlex.quote(value)}")
         if not found:
-            url = base_of(settings, settings.upstreams[upstream]).url
-            print(f"# {upstream}: {url} (no variable does it; see: outrigger snippet {upstream})")
+            print(f"# {upstream}: {_shown(settings, settings.upstreams[upstream])}")
     return DONE
 
 
@@ -92,6 +91,13 @@ def base_of(settings: Settings, upstream: UpstreamSettings) -> Base:
     port = str(where.port) if where.port else "PORT"  # only the running program knows
     url = f"http://{shown}:{port}"
     return Base(url if upstream.listen else f"{url}/{upstream.name}", shown, port, upstream.listen is not None)
+
+
+def _shown(settings: Settings, upstream: UpstreamSettings) -> str:
+    try:
+        return f"{base_of(settings, upstream).url} (no variable does it; see: outrigger snippet {upstream.name})"
+    except ValueError as why:
+        return str(why)
 
 
 def _filled(base: Base, text: str) -> str:

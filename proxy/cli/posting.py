@@ -15,7 +15,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from proxy.cli.control import Unreachable, ask
-from proxy.cli.webhook_verify import WRONG, Ended
+from proxy.cli.terminal import WRONG, Ended
 from proxy.config.addresses import address
 from proxy.config.schema import Settings
 from proxy.rules.placing import Outgoing
@@ -52,7 +52,8 @@ def address_of(listening: str, to: str | None) -> Where:
     if not where.path and not where.port:
         raise Ended(f"listen.webhooks is {listening}: with port 0 say --to URL, as the program printed it", WRONG)
     host = where.host or "localhost"
-    return Where({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), where.port or 0, path=where.path)  # noqa: S104
+    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - nothing listens there
+    return Where(reached, where.port or 0, path=where.path)
 
 
 def post(where: Where, request: Outgoing) -> int:

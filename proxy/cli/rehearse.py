@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from proxy import app
 from proxy.body import Whole
+from proxy.chain import credential_of
 from proxy.config.complaints import ConfigurationError, near
 from proxy.config.load import load
 from proxy.events import Events
@@ -91,7 +91,7 @@ def _front_door(settings: UpstreamSettings, behind: Handler) -> Handler:
     """The gateway, and of the stages those that look at the request alone; refusals come as problem documents."""
     settings = replace(settings, errors=ErrorSettings())
     authenticate = AuthenticateStage(
-        app.credential_of(settings),
+        credential_of(settings),
         _Names(),
         strip=[name for name in settings.strip if not name.startswith("form:")],
         headers=settings.headers,

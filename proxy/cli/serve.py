@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from proxy.cli.hints import hints
+from proxy.cli.terminal import DONE, FAILED, WRONG
 from proxy.config.complaints import ConfigurationError
 from proxy.config.load import load
 from proxy.config.schema import Settings
@@ -16,8 +17,6 @@ from proxy.edges import process
 from proxy.edges.http1.listener import loop_factory
 from proxy.program import Program
 from proxy.webhooks.inbox import InboxUnavailable
-
-DONE, FAILED, WRONG = 0, 1, 2  # exit codes
 
 
 def serve(path: Path) -> int:

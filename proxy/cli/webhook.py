@@ -11,20 +11,19 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import typer
 
+from proxy.cli.terminal import DONE, WRONG, Ended, visible
 from proxy.cli.webhook_send import send
 from proxy.cli.webhook_verify import verify
 from proxy.config.load import find
+from proxy.units import rfc3339
 
-DONE, FAILED, WRONG = 0, 1, 2  # exit codes
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 Config = Annotated[
     str | None, typer.Option("-c", "--config", metavar="FILE", help="default: $OUTRIGGER_CONFIG, else ./config.yaml")
@@ -70,6 +69,9 @@ def show(
 ) -> None:
     """Show one event as it came and what became of it; or what a webhook refused lately, with the exact reason."""
     event = _ID.fullmatch(what) is not None
+    if not event and (wrong := _unknown(find(config, os.environ), what)):
+        print(wrong, file=sys.stderr)
+        raise typer.Exit(WRONG)
     path = f"/api/webhooks/events/{what}" if event else f"/api/webhooks/refused?{urlencode({'webhook': what})}"
     print_it = _print_json if json else _print_event if event else _print_refused
     raise typer.Exit(_asked(find(config, os.environ), "GET", path, print_it))
@@ -84,29 +86,36 @@ def redeliver(
     path = find(config, os.environ)
     failed = 0
     for event in ids:
-        where = f"/api/webhooks/events/{event}/redeliver"
+        where = f"/api/webhooks/events/{quote(event, safe='')}/redeliver"
         failed = _asked(path, "POST", where, lambda found: print(_line(found))) or failed
     raise typer.Exit(failed)
 
 
-def _asked(config: Path, method: str, path: str, print_it: Callable[[Shown], None]) -> int:
-    """Asks the running program and prints what it says. Returns an exit code."""
-    from proxy.cli.control import Unreachable, ask, reason_in
+def _unknown(config: Path, name: str) -> str:
+    """Why there is no webhook of this name, "" where there is one."""
     from proxy.config.complaints import ConfigurationError
     from proxy.config.load import load
 
     try:
-        status, body = ask(load(config, os.environ), method, path)
+        there = load(config, os.environ).webhooks
     except ConfigurationError as error:
-        print(error, file=sys.stderr)
-        return WRONG
-    except Unreachable as error:
-        print(error, file=sys.stderr)
-        return FAILED
-    if status >= 300:
-        print(reason_in(body) or f"the answer is {status}", file=sys.stderr)
-        return FAILED
-    print_it(text.loads(body))
+        return str(error)
+    return (
+        ""
+        if name in there
+        else f"no webhook is called {name}, and no event has such an id; there are {', '.join(there)}"
+    )
+
+
+def _asked(config: Path, method: str, path: str, print_it: Callable[[Shown], None]) -> int:
+    """Asks the running program and prints what it says. Returns an exit code."""
+    from proxy.cli.control import loaded, told
+
+    try:
+        print_it(text.loads(told(loaded(config), method, path)))
+    except Ended as ended:
+        print(ended, file=sys.stderr)
+        return ended.code
     return DONE
 
 
@@ -118,7 +127,7 @@ def _print_event(event: Shown) -> None:
     print(_line(event))
     for name, value in (("next try", _time(event["next_at"])), ("last error", event.get("last_error"))):
         if value:
-            print(f"{name}: {_clean(value)}")
+            print(f"{name}: {visible(value)}")
     print()
     _print_request(event["request"])
 
@@ -127,16 +136,16 @@ def _print_refused(found: Shown) -> None:
     if not found["refused"]:
         print("nothing was refused since the program started")
     for one in found["refused"]:
-        print(f"{_time(one['at'])}  {one['status']} {one['outcome']}: {_clean(one['reason'])}")
+        print(f"{_time(one['at'])}  {one['status']} {one['outcome']}: {visible(one['reason'])}")
 
 
 def _print_request(request: Shown) -> None:
-    print(f"{request['method']} {_clean(request.get('target') or '?' + (request['query'] or ''))}")
+    print(f"{request['method']} {visible(request.get('target') or '?' + (request['query'] or ''))}")
     for name, value in request["headers"]:
-        print(f"{_clean(name)}: {_clean(value)}")
+        print(f"{visible(name)}: {visible(value)}")
     print()
     body = request["body"]
-    print(_clean(body) if isinstance(body, str) else f"base64 {body['base64']}")
+    print(visible(body) if isinstance(body, str) else f"base64 {body['base64']}")
 
 
 def _line(event: Shown) -> str:
@@ -150,13 +159,8 @@ def _line(event: Shown) -> str:
         event["type"] or "-",
         event["event_id"],
     ]
-    return _clean("  ".join(words))
+    return visible("  ".join(words))
 
 
 def _time(wall: float | None) -> str | None:
-    return None if wall is None else datetime.fromtimestamp(wall, UTC).isoformat(timespec="seconds")[:19] + "Z"
-
-
-def _clean(words: str) -> str:
-    """What came from outside, with its control characters shown and not sent to the terminal."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", words)
+    return None if wall is None else rfc3339(wall, "seconds")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from proxy.cli.terminal import DONE, FAILED, WRONG, Ended
 from proxy.config.load import find
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from proxy.rules.placing import Outgoing
     from proxy.webhooks.events import Wish
     from proxy.webhooks.sampling import Blanks
-
-DONE, FAILED, WRONG = 0, 1, 2  # exit codes
 
 
 class Bad(StrEnum):
@@ -59,7 +58,7 @@ def send(  # noqa: PLR0913 - an option each
 ) -> None:
     """Sign a sample event and send it. Prints status, outcome and event id. Exit 0: every answer was 2xx."""
     from proxy.cli.posting import address_of
-    from proxy.cli.webhook_verify import Ended, settings_with
+    from proxy.cli.webhook_verify import settings_with
     from proxy.rules.signing import CannotSign
     from proxy.webhooks.events import Wish
 
@@ -128,7 +127,6 @@ class _Run:
 
     def _one(self, request: Outgoing) -> int:
         from proxy.cli.posting import post
-        from proxy.cli.webhook_verify import Ended
 
         before = self._counted.now()
         try:
@@ -152,7 +150,7 @@ def _blanks(type: str, age: float) -> Blanks:
 
 
 def _newest(settings: Settings, webhook: WebhookSettings) -> bytes:
-    from proxy.cli.webhook_verify import Ended, secret_of
+    from proxy.cli.webhook_verify import secret_of
     from proxy.rules.special_signing import needs_private_key
 
     if needs_private_key(webhook.verify):
@@ -183,8 +181,6 @@ def _id(webhook: WebhookSettings, request: Outgoing) -> str:
 
 
 def _contents(name: str) -> bytes:
-    from proxy.cli.webhook_verify import Ended
-
     try:
         return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json as text
 import os
-import re
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,23 +18,14 @@ from urllib.parse import urlencode
 
 import typer
 
+from proxy.cli.terminal import DONE, FAILED, WRONG, Ended, visible
 from proxy.config.load import find
 
 if TYPE_CHECKING:
     from proxy.config.schema import Settings
     from proxy.rules.credentials import Secret
 
-DONE, FAILED, WRONG = 0, 1, 2  # exit codes
 _KEYS = ("ok", "reason", "finding", "proof", "fix", "skew_seconds", "matched_secret")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-
-
-class Ended(Exception):
-    """The command ends here. The text is for standard error."""
-
-    def __init__(self, words: str, code: int = FAILED) -> None:
-        super().__init__(words)
-        self.code = code
 
 
 def verify(
@@ -72,13 +62,10 @@ def _diagnosis(path: Path, webhook: str, file: str | None, at: float | None) -> 
 
 def settings_with(path: Path, webhook: str) -> Settings:
     """The configuration, which has a webhook of that name. Raises `Ended`."""
-    from proxy.config.complaints import ConfigurationError, near
-    from proxy.config.load import load
+    from proxy.cli.control import loaded
+    from proxy.config.complaints import near
 
-    try:
-        settings = load(path, os.environ)
-    except ConfigurationError as error:
-        raise Ended(str(error), WRONG) from None
+    settings = loaded(path)
     if webhook not in settings.webhooks:
         meant = near(webhook, settings.webhooks)
         known = ", ".join(settings.webhooks) or "none is configured"
@@ -110,16 +97,10 @@ def _of_file(settings: Settings, webhook: str, file: str, at: float | None) -> M
 
 
 def _of_last(settings: Settings, webhook: str, at: float | None) -> Mapping[str, Any]:
-    from proxy.cli.control import Unreachable, ask, reason_in
+    from proxy.cli.control import told
 
     given = {"webhook": webhook} | ({} if at is None else {"at": f"{at:.3f}"})
-    try:
-        status, body = ask(settings, "GET", f"/api/webhooks/verify?{urlencode(given)}")
-    except Unreachable as error:
-        raise Ended(str(error)) from None
-    if status != 200:
-        raise Ended(reason_in(body) or f"the running program answers {status}")
-    found: Mapping[str, Any] = text.loads(body)
+    found: Mapping[str, Any] = text.loads(told(settings, "GET", f"/api/webhooks/verify?{urlencode(given)}"))
     return found
 
 
@@ -155,12 +136,7 @@ def _print(found: Mapping[str, Any]) -> None:
         hint = "nothing is proven" if found["finding"] == "unknown" else "a hint, not proven"
         certain = "proven" if found["proof"] else hint
         print(f"{found['reason']}: {found['finding']} ({certain})")
-        print(f"  {_clean(found['what'])}")
-        print(f"  fix: {_clean(found['fix'] or '')}")
+        print(f"  {visible(found['what'])}")
+        print(f"  fix: {visible(found['fix'] or '')}")
     if found["signed"]:
-        print(f"  signed text: {_clean(found['signed'])}")
-
-
-def _clean(words: str) -> str:
-    """What came from outside, with its control characters shown and not sent to the terminal."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", words)
+        print(f"  signed text: {visible(found['signed'])}")

@@ -62,7 +62,8 @@ def leads_to(url: str, listener: Address) -> bool:
     host = parts.hostname or ""
     if listener.path or not listener.port or (parts.port or _PORTS.get(parts.scheme)) != listener.port:
         return False
-    return _same(host, listener.host) or (is_loopback(host) and (listener.loopback or _is_wildcard(listener.host)))
+    here = is_loopback(host) or _is_wildcard(host)  # to connect to 0.0.0.0 is to connect to this machine
+    return _same(host, listener.host) or (here and (listener.loopback or _is_wildcard(listener.host)))
 
 
 def url_problem(text: str) -> str | None:
@@ -83,6 +84,11 @@ def url_problem(text: str) -> str | None:
         "a url with a . or .. in its path": not {".", ".."}.isdisjoint(parts.path.split("/")),
     }
     return next((fault for fault, there in faults.items() if there), None)
+
+
+def hides(url: str) -> bool:
+    """Whether a url that is wrong may hold a credential, and is not to be shown."""
+    return any(mark in url for mark in "@?#")
 
 
 def is_metadata(url: str) -> bool:

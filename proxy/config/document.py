@@ -51,6 +51,7 @@ _LATER = (  # key, what of it has to wait for a later version, what is taken tod
     ("secrets_key", None, "no secrets_key"),
 )
 _TODAY = {  # key: what is taken, and how people are told
+    "debug_log.path": (re.compile(r"[^\0]+"), "the path of a file"),
     "inbox.url": (re.compile(r"sqlite:.+|postgres(?:ql)?://.+"), "sqlite:PATH or postgresql://…"),
     "state.url": (re.compile("memory:"), "memory:"),
 }

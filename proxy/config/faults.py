@@ -11,7 +11,7 @@ from proxy.config import yaml12
 from proxy.config.complaints import Complaints, ConfigurationError
 from proxy.config.fill import BAD, Filling
 from proxy.config.tree import Node, Source, deep, items
-from proxy.config.upstream_checks import fault_problems
+from proxy.config.upstream_checks import complain_of_fault
 from proxy.rules.faults import FaultSettings
 from proxy.units import duration
 
@@ -38,8 +38,7 @@ def _faults(node: Node, complaints: Complaints) -> tuple[FaultSettings, ...]:
     if found is BAD:
         return ()
     for fault, one in zip(found, items(node), strict=True):
-        for allowed, given in fault_problems(fault):
-            complaints.add(one, allowed, given=given)
+        complain_of_fault(complaints, one, fault)
     return tuple(found)
 
 

@@ -216,7 +216,7 @@ def _leaf(hint: Any, node: Node, at: str) -> Any:
         raise Wrong(words + _bounds(at), meant=_meant(hint, node)) from None
     least, most = limits(at)
     if isinstance(value, int | float) and not least <= value <= most:
-        raise Wrong(words + _bounds(at))
+        raise Wrong(words + (_bounds(at) or ", at least 0"))
     return value
 
 
@@ -230,6 +230,8 @@ def _marked(hint: Any) -> tuple[Callable[[Node], Any], str]:
 
 
 def _one_of(words: dict[str, Any], node: Node) -> Any:
+    if "off" in words and resolved(node) is False:  # a switch may be written `false`
+        return words["off"]
     if not isinstance(node.content, str) or node.content not in words:
         raise ValueError
     return words[node.content]

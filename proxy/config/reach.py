@@ -18,6 +18,7 @@ from proxy.config.schema import CallerSettings, ListenSettings
 from proxy.config.tree import Node, deep, entries, items, nearest, put, text
 from proxy.rules.egress import canonical_host
 
+CALLERS = "any, or {tokens: [secret…], networks: [cidr…]}"
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]+\]")
 
 
@@ -34,6 +35,9 @@ def callers(section: Node | None, filling: Filling, upstreams: Collection[str]) 
     """Who may use the proxy listener; None: any."""
     if section is None or section.empty or text(section) == "any":
         return None
+    if text(section) is not None:
+        filling.complaints.add(section, CALLERS)
+        return None
     listed = [
         one if text(one) is None else replace(one, content={"secret": one}) for one in items(deep(section, "tokens"))
     ]
@@ -44,13 +48,21 @@ def callers(section: Node | None, filling: Filling, upstreams: Collection[str]) 
     if found is None:
         return None
     if not found.tokens and not found.networks:
-        filling.complaints.add(section, "any, or {tokens: [secret…], networks: [cidr…]}", given="nobody")
+        filling.complaints.add(section, CALLERS, given="nobody")
     _networks(section, filling.complaints)
+    _narrowed(section, upstreams, filling.complaints)
+    return found
+
+
+def _narrowed(section: Node, upstreams: Collection[str], complaints: Complaints) -> None:
     for one in items(deep(section, "tokens")):
         for name in items(deep(one, "upstreams")):
             if text(name) not in upstreams:
-                filling.complaints.add(name, f"upstreams: {', '.join(upstreams)}", given="an unknown upstream")
-    return found
+                complaints.add(
+                    name,
+                    f"the name of an upstream: {', '.join(upstreams) or 'none is configured'}",
+                    given="an unknown upstream",
+                )
 
 
 def _networks(section: Node, complaints: Complaints) -> None:
@@ -58,7 +70,7 @@ def _networks(section: Node, complaints: Complaints) -> None:
         try:
             ip_network(text(one) or "")
         except ValueError:
-            complaints.add(one, "a CIDR block such as 10.0.0.0/8, no bits set beyond its prefix", given="another text")
+            complaints.add(one, "a CIDR block such as 10.0.0.0/8, no bits set beyond its prefix")
 
 
 def secrets_of_callers(section: Node | None) -> Iterator[Node]:

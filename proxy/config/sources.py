@@ -76,7 +76,7 @@ def _usable(raw: bytes) -> bytes:
     if not value:
         raise Unreadable("empty")
     if _CONTROL.search(value) and not _is_armour(value):
-        raise Unreadable("control byte")
+        raise Unreadable("spoilt by a control byte")
     try:
         value.decode()
     except UnicodeDecodeError:
@@ -124,6 +124,9 @@ def _source(name: str, node: Node, filling: Filling) -> SecretSource | None:
     variable = text(node.content.get("env"))
     if variable is not None and not _VARIABLE.fullmatch(variable):
         complaints.add(node.content["env"], "the name of a variable", given="text that is not shown")
+        return None
+    if text(node.content.get("file")) == "":
+        complaints.add(node.content["file"], "the path of a file", given="nothing")
         return None
     return filling.settings(SecretSource, node, f"secrets.{name}")
 

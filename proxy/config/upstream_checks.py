@@ -8,12 +8,12 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from proxy import integrations
-from proxy.config.addresses import ADDRESS, URL, address, url_problem
+from proxy.config.addresses import ADDRESS, URL, address, hides, url_problem
 from proxy.config.auth_checks import FREE, TOKEN, auth_problems, injectable
 from proxy.config.complaints import Complaints, near
 from proxy.config.layers import filled_by
 from proxy.config.manifest import Manifest
-from proxy.config.tree import Node, deep, nearest
+from proxy.config.tree import Node, deep, nearest, shown, text
 from proxy.rules.auth_settings import ApiKeyAuth, secrets_of
 from proxy.rules.credentials import Template
 from proxy.rules.faults import FaultSettings
@@ -67,12 +67,16 @@ class Checks:
             self._say("mode", "live; sandbox only with sandbox_url, or an integration that has one")
 
     def _url(self, settings: UpstreamSettings) -> None:
-        own_sandbox = settings.mode == "sandbox" and deep(self._tree, "sandbox_url") is not None
-        if settings.url:
-            problem = url_problem(settings.url)
-            if problem is not None:
-                self._say("sandbox_url" if own_sandbox else "url", URL, given=problem)
-        elif settings.mode != "mock" and (settings.integration is None or self._manifest):
+        for key in (
+            "url",
+            "sandbox_url",
+        ):  # the one that is not in force now too: a change of mode must not find it wrong
+            node = deep(self._tree, key)
+            words = None if node is None or node.empty else text(node)
+            problem = None if words is None else url_problem(words)
+            if node is not None and words is not None and problem is not None:
+                self._say(key, URL, given=problem if hides(words) else f"{shown(node)}, {problem}")
+        if not settings.url and settings.mode != "mock" and (settings.integration is None or self._manifest):
             self._say("url", f"url: {URL}", given="no url")
 
     def _listen(self, settings: UpstreamSettings) -> None:
@@ -95,7 +99,7 @@ class Checks:
         for name, words in settings.inject.query.items():
             self._template("inject.query", name, words)
             if not name or _CONTROL.search(name):
-                self._complaint_about("inject.query", name, "a name without control characters", given="another name")
+                self._complaint_about("inject.query", name, "a name without control characters", given=repr(name))
 
     def _auth(self, settings: UpstreamSettings) -> None:
         auth = settings.auth
@@ -116,7 +120,9 @@ class Checks:
 
     def _template(self, section: str, name: str, words: str) -> None:
         if _CONTROL.search(words):
-            self._complaint_about(section, name, "one line without control characters", given="text with one")
+            self._complaint_about(
+                section, name, "one line without control characters", given="text with a control character"
+            )
         for secret in Template(words).names:
             if secret not in self._known:
                 meant = near(secret, self._known)
@@ -186,8 +192,7 @@ class Checks:
     def _faults(self, settings: UpstreamSettings) -> None:
         nodes = _listed(deep(self._tree, "faults"))
         for fault, node in zip(settings.faults or (), nodes, strict=True):
-            for allowed, given in fault_problems(fault):
-                self._complaints.add(node, allowed, given=given)
+            complain_of_fault(self._complaints, node, fault)
 
     def _fallback(self, settings: UpstreamSettings) -> None:
         fallback = settings.fallback
@@ -203,16 +208,22 @@ class Checks:
             self._say("fallback.headers", allowed, given=given)
 
 
-def fault_problems(fault: FaultSettings) -> Iterator[tuple[str, str]]:
-    """(allowed, given) for each thing that is wrong with a fault whose types are right."""
+def complain_of_fault(complaints: Complaints, node: Node, fault: FaultSettings) -> None:
+    """Says each thing that is wrong with a fault whose types are right. `node`: what it was read from."""
     if not _is_entry(fault.match):
-        yield "a match such as POST /v1/*; * is one segment, ** only at the end", "another match"
+        complaints.add(nearest(node, "match"), "a match such as POST /v1/*; * is one segment, ** only at the end")
+    if fault.status is not None and not 200 <= fault.status <= 599:
+        complaints.add(nearest(node, "status"), "a status from 200 to 599")
+    for allowed, given in _fault_problems(fault):
+        complaints.add(node, allowed, given=given)
+
+
+def _fault_problems(fault: FaultSettings) -> Iterator[tuple[str, str]]:
+    """(allowed, given) for keys that do not go together."""
     if fault.delay is None and fault.status is None and not fault.reset:
         yield "delay, status or reset: true", "none of them"
     if fault.status is not None and fault.reset:
-        yield "status or reset", "both"
-    if fault.status is not None and not 200 <= fault.status <= 599:
-        yield "a status from 200 to 599", "another number"
+        yield "status or reset", "both status and reset"
     if fault.headers and fault.status is None:
         yield "headers only with a status", "headers without one"
     yield from field_problems(fault.headers)
@@ -224,7 +235,7 @@ def field_problems(fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         if not injectable(name):
             yield FREE, "a name that cannot be set"
         elif _CONTROL.search(value):
-            yield "one line without control characters", "text with one"
+            yield "one line without control characters", "text with a control character"
 
 
 def _listed(node: Node | None) -> list[Node]:

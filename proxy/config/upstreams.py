@@ -69,7 +69,7 @@ class Upstreams:
         """The upstream's settings; None when something was wrong with them, which was then complained about."""
         complaints = self._filling.complaints
         if not NAME.fullmatch(name):
-            complaints.add(node, "a name of a-z, 0-9, _ and -, a letter or digit first", given="another name")
+            complaints.add(node, "a name of a-z, 0-9, _ and -, a letter or digit first", given=repr(name))
         manifest = self._manifest(node)
         tree = self._tree(node, manifest)
         found = self._filling.fields(FIELDS, tree, f"upstreams.{name}")

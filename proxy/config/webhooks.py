@@ -44,7 +44,7 @@ class Webhooks:
         """The webhook's settings; None when something was wrong with them, which was then complained about."""
         complaints = self._filling.complaints
         if not NAME.fullmatch(name):
-            complaints.add(node, "a name of a-z, 0-9, _ and -, a letter or digit first", given="another name")
+            complaints.add(node, "a name of a-z, 0-9, _ and -, a letter or digit first", given=repr(name))
         preset = self._preset(node)
         tree = _stacked(preset, node)
         if deep(tree, "verify") is None:

@@ -80,10 +80,10 @@ class AdminApi:
             return
         raise No(401, "unauthorized", "`Authorization: Bearer` with the admin token is needed.")
 
-    async def health(self, ask: Ask, _: str) -> Answer:  # noqa: ARG002 - all rows have one shape
+    async def health(self, ask: Ask, _: str) -> Answer:
         return shown({"status": "ok"})
 
-    async def readiness(self, ask: Ask, _: str) -> Answer:  # noqa: ARG002
+    async def readiness(self, ask: Ask, _: str) -> Answer:
         reasons = self._program.unready()
         return shown({"ready": not reasons, "reasons": reasons}, status=503 if reasons else 200)
 
@@ -94,13 +94,13 @@ class AdminApi:
         content_type, text = self._program.scrape(accept)
         return Answer(200, content_type, text)
 
-    async def page(self, ask: Ask, path: str) -> Answer:  # noqa: ARG002
+    async def page(self, ask: Ask, path: str) -> Answer:
         return Answer(200, *page(path))
 
-    async def upstreams(self, ask: Ask, _: str) -> Answer:  # noqa: ARG002
+    async def upstreams(self, ask: Ask, _: str) -> Answer:
         return shown({"upstreams": self._program.upstreams(), "unsafe": self._program.unsafe()})
 
-    async def upstream(self, ask: Ask, name: str) -> Answer:  # noqa: ARG002
+    async def upstream(self, ask: Ask, name: str) -> Answer:
         found = self._program.upstream(name)
         if found is None:
             raise No(404, "unknown_upstream", "There is no upstream of that name.")
@@ -113,7 +113,7 @@ class AdminApi:
             return shown({"requests": [], "next": None, "enabled": False})
         return shown(await history.requests(wanted))
 
-    async def request(self, ask: Ask, id: str) -> Answer:  # noqa: ARG002
+    async def request(self, ask: Ask, id: str) -> Answer:
         history = self._program.history
         found = None if history is None else await history.request(id)
         if found is None:
@@ -123,7 +123,7 @@ class AdminApi:
 
     async def breaker(self, ask: Ask, name: str) -> Answer:
         wanted = await json_of(ask)
-        if set(wanted) != {"state"} or wanted["state"] not in STATES:
+        if set(wanted) != {"state"} or str(wanted["state"]) not in STATES:
             raise No(400, "bad_request", 'The body is {"state": "open"}, "closed" or "auto".')
         found = self._program.upstream(name)
         if found is None:
@@ -140,7 +140,7 @@ class AdminApi:
             raise No(404, "unknown_upstream", "There is no upstream of that name.")
         complaints = self._program.set_faults(name, wanted["faults"], wanted.get("for", "5m"))
         if complaints:
-            raise No(422, "bad_configuration", "These faults are refused.", complaints=complaints)
+            raise No(400, "bad_configuration", "These faults are refused.", complaints=complaints)
         return shown(self._program.upstream(name) or {})
 
     async def reload(self, ask: Ask, _: str) -> Answer:
@@ -152,7 +152,7 @@ class AdminApi:
             )
         return shown({"reloaded": True})
 
-    async def webhooks(self, ask: Ask, _: str) -> Answer:  # noqa: ARG002
+    async def webhooks(self, ask: Ask, _: str) -> Answer:
         desk = self._program.webhooks
         return shown({"webhooks": []} if desk is None else await desk.webhooks())
 
@@ -160,7 +160,7 @@ class AdminApi:
         desk = self._program.webhooks
         return shown({"events": [], "next": None} if desk is None else await desk.events(ask.target))
 
-    async def event(self, ask: Ask, id: str) -> Answer:  # noqa: ARG002
+    async def event(self, ask: Ask, id: str) -> Answer:
         return shown(await desk_of(self._program.webhooks).event(id))
 
     async def refused(self, ask: Ask, _: str) -> Answer:
@@ -181,9 +181,6 @@ class AdminApi:
         await json_of(ask)
         await desk_of(self._program.webhooks).ack(id)
         return Answer(204, JSON, b"")
-
-    async def later(self, ask: Ask, _: str) -> Answer:  # noqa: ARG002
-        raise No(501, "not_available", "Not available yet.")
 
 
 @dataclass(frozen=True, slots=True)

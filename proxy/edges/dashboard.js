@@ -9,6 +9,12 @@ function element(kind, text) {
   return made;
 }
 
+function limitLeft(limit) {
+  const renewed = limit.resets_in_seconds;
+  const left = `${limit.remaining ?? "?"} of ${limit.limit ?? "?"} left`;
+  return renewed ? `${left}, new in ${Math.ceil(renewed)} s` : left;
+}
+
 function row(upstream) {
   const left = upstream.cooldown && upstream.cooldown.seconds_left;
   const breaker = upstream.breaker || {};
@@ -17,8 +23,9 @@ function row(upstream) {
     upstream.mode || "",
     (breaker.state || "") + (breaker.by_hand ? " (by hand)" : ""),
     left ? `${Math.ceil(left)} s` : "",
-    upstream.in_flight ?? "",
-    upstream.queued ?? "",
+    upstream.limits.map(limitLeft).join(", "),
+    upstream.counts.in_flight,
+    upstream.counts.queued,
   ];
   const made = document.createElement("tr");
   made.append(...cells.map((cell) => element("td", String(cell))));

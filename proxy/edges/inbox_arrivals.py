@@ -7,9 +7,7 @@ from typing import cast
 
 from proxy.edges.inbox_rows import NEW, row_of, short
 from proxy.edges.inbox_tables import Database, Work
-from proxy.webhooks.inbox import Arrival, Kept
-
-REMEMBERED = 604_800.0  # seconds: 7 d
+from proxy.webhooks.inbox import REMEMBERED, Arrival, Kept
 
 _INSERT = f"INSERT INTO events ({NEW}) VALUES ({', '.join('?' * len(NEW.split(',')))})"  # noqa: S608 - constants
 _NOTE_KEY = f"""INSERT INTO seen (webhook, event_id, id, at) VALUES (?, ?, ?, ?) ON CONFLICT (webhook, event_id)
@@ -17,6 +15,7 @@ _NOTE_KEY = f"""INSERT INTO seen (webhook, event_id, id, at) VALUES (?, ?, ?, ?)
 _NOTE_NONCE = f"""INSERT INTO nonces (webhook, nonce, digest, at) VALUES (?, ?, ?, ?) ON CONFLICT (webhook, nonce)
   DO UPDATE SET digest = excluded.digest, at = excluded.at WHERE nonces.at < excluded.at - {REMEMBERED}"""  # noqa: S608 - constants
 _KEY = "SELECT 1 FROM seen WHERE webhook = ? AND event_id = ? AND at >= ?"
+_WHOSE = "SELECT id FROM seen WHERE webhook = ? AND event_id = ?"
 _NONCE = "SELECT digest FROM nonces WHERE webhook = ? AND nonce = ? AND at >= ?"
 
 
@@ -25,7 +24,7 @@ def put(work: Work, arrivals: Sequence[Arrival]) -> list[Kept]:
     found = remember(work, arrivals)
     new = [arrival for arrival, kept in zip(arrivals, found, strict=True) if kept is Kept.NEW]
     if new:
-        work.database.many(_INSERT, [row_of(arrival) for arrival in new])
+        work.database.insert(_INSERT, [row_of(arrival) for arrival in new])
         work.changes += [(one.webhook, "waiting" if one.next_at is None else "pending", 1) for one in new]
     return found
 
@@ -43,10 +42,16 @@ def remember(work: Work, arrivals: Sequence[Arrival]) -> list[Kept]:
             found[place] = _nonce_known(work.database, arrivals[place])
     keyed = [place for place, one in enumerate(arrivals) if one.dedupe_key is not None and found[place] is Kept.NEW]
     if keyed:
-        noted = work.database.many(_NOTE_KEY, [_key(arrivals[place]) for place in keyed])
-        for place in (place for place, new in zip(keyed, noted, strict=True) if not new):
-            found[place] = Kept.REPEAT
+        fresh = work.database.insert(_NOTE_KEY, [_key(arrivals[place]) for place in keyed])
+        if fresh < len(keyed):  # only then is it worth asking whose they are
+            for place in keyed:
+                found[place] = _kept_by_key(work.database, arrivals[place])
     return found
+
+
+def _kept_by_key(database: Database, arrival: Arrival) -> Kept:
+    noted_for = database.rows(_WHOSE, (arrival.webhook, short(arrival.dedupe_key)))
+    return Kept.NEW if noted_for == [(arrival.id,)] else Kept.REPEAT
 
 
 def seen(database: Database, arrival: Arrival) -> Kept:

@@ -175,6 +175,9 @@ class PostgresConnection:
             cursors = [self._connection.execute(own, values) for values in rows]
         return [cursor.rowcount for cursor in cursors]
 
+    def insert(self, sql: str, rows: Sequence[Sequence[object]]) -> int:
+        return sum(self.many(sql, rows))
+
     def lock_order(self) -> None:
         if self._ordered:
             return

@@ -9,11 +9,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import sqlite3
 import stat
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +26,9 @@ from proxy.edges.inbox_worker import Fault
 BUSY = 2.0  # seconds to wait for another program that has locked the file
 LOOK = 1.0  # seconds between two looks at the free space
 SHRINK = 1000  # pages that are given back at a time
+TOGETHER = 32  # rows in one statement at most: each number of them is a statement of its own to be kept ready
 _APPLICATION = 0x4F757472  # "Outr", in the file's head
+_MARKS = re.compile(r"VALUES (\([?, ]+\))")
 _KINDS = {"seq": "INTEGER PRIMARY KEY", "bytes": "BLOB", "real": "REAL", "compact": "WITHOUT ROWID"}
 _DAMAGED = "the file is damaged or no inbox; move it away, or restore it from a backup"
 _GONE = "the file is gone; put it back, or restart to begin an empty one"
@@ -150,7 +155,7 @@ class SqliteConnection:
     def __init__(self, path: Path, *, writes: bool) -> None:
         if not path.exists():
             raise Fault(_GONE)
-        self._path = path
+        self._path = str(path)
         self._shrinks = False
         self._begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
         uri = f"{path.absolute().as_uri()}?mode=rw"  # never makes the file: that is `hold`'s
@@ -159,7 +164,7 @@ class SqliteConnection:
         )
         try:
             _prepare(self._database) if writes else self._database.execute("PRAGMA query_only = ON")
-            self._wal = path.with_name(path.name + "-wal")
+            self._wal = f"{path}-wal"
             self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             self._files = self._seen()
         except BaseException:
@@ -167,7 +172,6 @@ class SqliteConnection:
             raise
 
     def begin(self) -> None:
-        self._look()
         self._database.execute(self._begin)
 
     def commit(self) -> None:
@@ -199,6 +203,14 @@ class SqliteConnection:
         execute = self._database.execute
         return [execute(sql, values).rowcount for values in rows]
 
+    def insert(self, sql: str, rows: Sequence[Sequence[object]]) -> int:
+        """Many rows by one statement: each one lets go of the interpreter, and then waits for the loop to do so too."""
+        changed = 0
+        for place in range(0, len(rows), TOGETHER):
+            some = rows[place : place + TOGETHER]
+            changed += self._database.execute(_for_rows(sql, len(some)), [*chain.from_iterable(some)]).rowcount
+        return changed
+
     def lock_order(self) -> None:
         """Nobody else writes."""
 
@@ -211,10 +223,17 @@ class SqliteConnection:
 
     def _seen(self) -> tuple[int, int, int]:
         try:
-            file, wal = self._path.stat(), self._wal.stat()
+            file, wal = os.stat(self._path), os.stat(self._wal)  # noqa: PTH116 - at every commit; `Path.stat` costs more
         except OSError:
             raise Fault(_GONE) from None
         return file.st_dev, file.st_ino, wal.st_ino
+
+
+@lru_cache(maxsize=256)
+def _for_rows(sql: str, many: int) -> str:
+    row = _MARKS.search(sql)
+    assert row is not None  # noqa: S101 - every insert of ours ends so
+    return f"{sql[: row.start()]}VALUES {', '.join([row[1]] * many)}{sql[row.end() :]}"
 
 
 def _prepare(database: sqlite3.Connection) -> None:

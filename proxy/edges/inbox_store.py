@@ -20,11 +20,10 @@ from proxy.edges.inbox_tables import Change, Work
 from proxy.edges.inbox_worker import Backend, Connection, Fault, Reports, Worker
 from proxy.events import Events
 from proxy.timing import Clock
-from proxy.webhooks.inbox import Arrival, Inbox, InboxUnavailable, Kept, Page, State, Stats, Stored
+from proxy.webhooks.inbox import UNDELIVERED, Arrival, Inbox, InboxUnavailable, Kept, Page, State, Stats, Stored
 
 T = TypeVar("T")
 RECOUNT = 5.0  # seconds after which counts of an inbox that others write to as well are asked for anew
-_UNDELIVERED = ("pending", "waiting")
 
 
 class OpenInbox(Inbox, Protocol):
@@ -109,7 +108,7 @@ class InboxStore:
         self._recounting: asyncio.Task[Stats] | None = None
         self._latest: dict[str, float] = {}  # webhook: the wall clock of its latest claim
         self._fresh = not place.shared  # what is claimed was claimed by a process that is gone
-        self._writer = Worker("inbox", place.writing, Reports(self._connected, self._changed, self._failed))
+        self._writer = Worker("inbox", place.writing, Reports(self._connected, self._add, self._failed))
         self._reader = Worker("inbox-reader", place.reading, Reports(_unheard, _unheard, _unheard))
 
     async def start(self) -> None:
@@ -211,12 +210,12 @@ class InboxStore:
     def _count(self, counts: Mapping[tuple[str, State], int]) -> None:
         self._counts = Counter(counts)
         self._counted = self._loop.time()
-        self.pending = sum(many for (_, state), many in counts.items() if state in _UNDELIVERED)
+        self.pending = sum(many for (_, state), many in counts.items() if state in UNDELIVERED)
 
     def _add(self, changes: Sequence[Change]) -> None:
         for webhook, state, more in changes:
             self._counts[webhook, state] += more
-            if state in _UNDELIVERED:
+            if state in UNDELIVERED:
                 self.pending += more
 
     # What the writer's thread calls.
@@ -229,9 +228,6 @@ class InboxStore:
         connection.commit()
         self._fresh = False
         self._tell(self._count, counts)
-
-    def _changed(self, changes: Sequence[Change]) -> None:
-        self._tell(self._add, changes)
 
     def _failed(self, fault: Fault | None) -> None:
         before, self._fault = self._fault, fault

@@ -48,6 +48,9 @@ class Database(Protocol):
     def many(self, sql: str, rows: Sequence[Sequence[object]]) -> list[int]:
         """The same statement for each row of values: how many rows each changed."""
 
+    def insert(self, sql: str, rows: Sequence[Sequence[object]]) -> int:
+        """Inserts all rows by a statement that ends its `VALUES` with one row of marks: how many it changed."""
+
     def lock_order(self) -> None:
         """Until the transaction ends, nobody else claims events or ends their turn, if any has an order key."""
 

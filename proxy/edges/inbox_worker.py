@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 from proxy.edges.inbox_arrivals import put
 from proxy.edges.inbox_tables import Change, Database, Step, Work
+from proxy.timing import LEAST
 from proxy.webhooks.inbox import Arrival, InboxUnavailable, Kept
 
 T = TypeVar("T")
@@ -70,14 +71,15 @@ class Backend(Protocol):
 
 @dataclass(slots=True)
 class Job:
-    """An arrival to be stored, or a step, and who waits for it."""
+    """An arrival to be stored, or a step, and who waits for it, until when (the loop's time)."""
 
     work: Arrival | Step
     answer: asyncio.Future[Any]
+    until: float
 
 
 class Reports(NamedTuple):
-    """Whom the thread tells, from within it. `failed` None: the store works again."""
+    """Whom the thread tells, from within it, but `changed`: that is told in the loop. `failed` None: it works again."""
 
     connected: Callable[[Connection], None]
     changed: Callable[[Sequence[Change]], None]
@@ -91,6 +93,9 @@ class Worker:
         self._backend = backend
         self._reports = reports
         self._loop = asyncio.get_running_loop()
+        self._coming: list[Job] = []  # asked for in this turn of the loop
+        self._waiting: deque[Job] = deque()  # handed over, oldest first
+        self._timer: asyncio.TimerHandle | None = None  # while somebody may be waiting
         self._queue: deque[Job] = deque()
         self._ready = threading.Condition()
         self._closing = False
@@ -103,12 +108,13 @@ class Worker:
         """What the step returns, once it is committed. Raises `InboxUnavailable`, at the latest after `PATIENCE`."""
         return cast("T", await self._ask(step))
 
-    async def store(self, arrival: Arrival) -> Kept:
+    def store(self, arrival: Arrival) -> asyncio.Future[Kept]:
         """What `put` says of the arrival, once it is committed."""
-        return cast("Kept", await self._ask(arrival))
+        return self._ask(arrival)
 
     async def close(self) -> None:
         """Does what is queued, as far as it can be done in time, and ends the thread."""
+        self._hand_over()
         with self._ready:
             self._closing = True
             self._ready.notify()
@@ -117,27 +123,40 @@ class Worker:
             await self._loop.run_in_executor(None, self._thread.join, 0.5)
         if self._thread.is_alive():
             self._cut()
+        if self._timer is not None:
+            self._timer.cancel()
 
-    async def _ask(self, work: Arrival | Step) -> object:
-        job = Job(work, self._loop.create_future())
+    def _ask(self, work: Arrival | Step) -> asyncio.Future[Any]:
+        if self._closing:
+            raise InboxUnavailable("it is closed")
+        answer = self._loop.create_future()
+        if not self._coming:
+            self._loop.call_soon(self._hand_over)  # behind all that is asked for in this turn: one wake-up, one batch
+        self._coming.append(Job(work, answer, self._loop.time() + PATIENCE))
+        return answer
+
+    def _hand_over(self) -> None:
+        coming, self._coming = self._coming, []
         with self._ready:
-            if self._closing:
-                raise InboxUnavailable("it is closed")
-            self._queue.append(job)
+            self._queue += coming
             self._ready.notify()
-        timer = self._loop.call_later(PATIENCE, self._give_up, job)
-        try:
-            return await job.answer
-        finally:
-            timer.cancel()
+        self._waiting += coming
+        if self._timer is None:
+            self._timer = self._loop.call_later(PATIENCE, self._give_up)
 
-    def _give_up(self, job: Job) -> None:
-        if job.answer.done():
-            return
-        job.answer.set_exception(InboxUnavailable(f"it did not answer within {PATIENCE:g} s"))
+    def _give_up(self) -> None:
+        """Answers those who have waited too long. One timer for all: almost nobody ever does."""
+        now, late = self._loop.time() + LEAST, False
+        while self._waiting and (self._waiting[0].answer.done() or self._waiting[0].until <= now):
+            job = self._waiting.popleft()
+            if not job.answer.done():
+                late = True
+                job.answer.set_exception(InboxUnavailable(f"it did not answer within {PATIENCE:g} s"))
         began = self._began
-        if began is not None and time.monotonic() - began >= PATIENCE:
+        if late and began is not None and time.monotonic() - began >= PATIENCE:
             self._cut()
+        again = self._waiting and not self._closing
+        self._timer = self._loop.call_at(self._waiting[0].until, self._give_up) if again else None
 
     def _cut(self) -> None:
         connection = self._connection
@@ -147,11 +166,25 @@ class Worker:
     def _run(self) -> None:
         while batch := self._next():
             self._began = time.monotonic()
-            answers = self._answers(batch)
+            changes: list[Change] = []
+            answers = self._answers(batch, changes)
             self._began = None
             with suppress(RuntimeError):  # the loop is closed: nobody waits
-                self._loop.call_soon_threadsafe(_release, [*zip(batch, answers, strict=True)])
+                self._loop.call_soon_threadsafe(self._release, batch, answers, changes)
         self._drop()
+
+    def _release(self, batch: list[Job], answers: list[object], changes: list[Change]) -> None:
+        if changes:
+            self._reports.changed(changes)
+        for job, answer in zip(batch, answers, strict=True):
+            if job.answer.done():
+                continue
+            if isinstance(answer, Exception):
+                job.answer.set_exception(answer)
+            else:
+                job.answer.set_result(answer)
+        while self._waiting and self._waiting[0].answer.done():
+            self._waiting.popleft()
 
     def _next(self) -> list[Job]:
         """What to do in one transaction; nothing: the end."""
@@ -170,32 +203,32 @@ class Worker:
                         size += len(job.work.body) if isinstance(job.work, Arrival) else 0
         return batch
 
-    def _answers(self, batch: list[Job]) -> list[object]:
-        """Each one's answer; an exception is one too."""
+    def _answers(self, batch: list[Job], changes: list[Change]) -> list[object]:
+        """Each one's answer; an exception is one too. `changes`: is told what was committed."""
         full = self._backend.full()
         refused = [full is not None and isinstance(job.work, Arrival) for job in batch]
-        rest = self._tried([job for job, no in zip(batch, refused, strict=True) if not no])
+        rest = self._tried([job for job, no in zip(batch, refused, strict=True) if not no], changes)
         if not any(isinstance(answer, InboxUnavailable) for answer in rest):
             self._reports.failed(full)
         answers = iter(rest)
         return [_unavailable(full) if no and full else next(answers) for no in refused]
 
-    def _tried(self, batch: list[Job]) -> list[object]:
+    def _tried(self, batch: list[Job], changes: list[Change]) -> list[object]:
         if not batch:
             return []
         try:
-            return self._once(batch)
+            return self._once(batch, changes)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer of those who wait
             failure = self._failed(error)
         if len(batch) == 1 or (isinstance(failure, Fault) and failure.everywhere):
             return [_unavailable(failure) for _ in batch]
-        return self._one_by_one(batch)
+        return self._one_by_one(batch, changes)
 
-    def _one_by_one(self, batch: list[Job]) -> list[object]:
+    def _one_by_one(self, batch: list[Job], changes: list[Change]) -> list[object]:
         answers: list[object] = []
         for job in batch:
             try:
-                answers += self._once([job])
+                answers += self._once([job], changes)
             except Exception as error:  # noqa: BLE001 - as above
                 failure = self._failed(error)
                 answers.append(_unavailable(failure))
@@ -203,7 +236,7 @@ class Worker:
                     return answers + [_unavailable(failure) for _ in batch[len(answers) :]]
         return answers
 
-    def _once(self, batch: list[Job]) -> list[object]:
+    def _once(self, batch: list[Job], changes: list[Change]) -> list[object]:
         connection = self._connection
         if connection is None:
             connection = self._connect()
@@ -211,8 +244,7 @@ class Worker:
         connection.begin()
         answers = _all(work, batch)
         connection.commit()
-        if work.changes:
-            self._reports.changed(work.changes)
+        changes += work.changes
         return answers
 
     def _connect(self) -> Connection:
@@ -260,13 +292,3 @@ def _all(work: Work, batch: list[Job]) -> list[object]:
 
 def _unavailable(failure: Exception) -> Exception:
     return InboxUnavailable(str(failure)) if isinstance(failure, Fault) else failure
-
-
-def _release(answered: list[tuple[Job, object]]) -> None:
-    for job, answer in answered:
-        if job.answer.done():
-            continue
-        if isinstance(answer, Exception):
-            job.answer.set_exception(answer)
-        else:
-            job.answer.set_result(answer)

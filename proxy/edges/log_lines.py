@@ -11,7 +11,8 @@ import os
 import re
 import select
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+
+from proxy.units import rfc3339
 
 AT_ONCE = 4096  # bytes that a pipe takes whole, or says before that it will not (POSIX: PIPE_BUF)
 
@@ -25,18 +26,14 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 def as_json(wall: float, level: str, event: str, fields: Fields) -> str:
     """One JSON object; what is None is left out."""
     given = {name: value for name, value in fields.items() if value is not None}
-    return json.dumps({"time": _time(wall), "level": level, "event": event, **given}, separators=(",", ":"))
+    return json.dumps({"time": rfc3339(wall), "level": level, "event": event, **given}, separators=(",", ":"))
 
 
 def as_text(wall: float, level: str, event: str, fields: Fields) -> str:
     """For people: `name=value` behind time, level and event. Control characters are written as `\\xNN`."""
     given = [f" {name}={_shown(value)}" for name, value in fields.items() if value is not None]
-    line = f"{_time(wall)} {level.upper():7} {event}{''.join(given)}"
+    line = f"{rfc3339(wall)} {level.upper():7} {event}{''.join(given)}"
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", line)
-
-
-def _time(wall: float) -> str:
-    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _shown(value: Value) -> str:

@@ -67,9 +67,10 @@ class Logs(Events):
         fields: Fields = {
             "id": call.id,
             "upstream": call.upstream or None,
-            "method": call.method[:32],
+            "method": call.method[:32] or None,
             "status": status or None,
             "code": code,
+            "reason": call.reason or None,
             "attempts": call.attempts,
             "waited_ms": round(call.waited * 1000),
             "duration_ms": round(seconds * 1000, 1),
@@ -109,6 +110,10 @@ class Logs(Events):
         if now - self._refusals_told.get(upstream, -math.inf) >= MINUTE:
             self._refusals_told[upstream] = now
             self.say("warning", "credential_refused", {"upstream": upstream, "secrets": ", ".join(secrets) or None})
+
+    def unread(self, listener: str, code: str, reason: str) -> None:
+        if self._calls:
+            self.say("warning", "unread", {"listener": listener, "code": code, "reason": reason or None})
 
     def webhook_ended(self, webhook: str, outcome: str, secret: str | None, detail: str) -> None:
         fine = outcome in _FINE_WEBHOOKS

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import NamedTuple
 
-from proxy.body import Body, Whole
+from proxy.body import whole_body
 from proxy.errors import ProxyError, Refusal
 from proxy.events import Events
 from proxy.model import Call, Request
@@ -191,7 +191,7 @@ class Tokens:
             return await self._posted(wanted)
 
     async def _posted(self, wanted: GrantRequest) -> Granted:
-        body = Body(Whole(wanted.body), len(wanted.body), keep=len(wanted.body))
+        body = whole_body(wanted.body)
         call = Call(f"{self._name}-token", self._now())
         response = await self.endpoint(Request("POST", b"", wanted.headers, body, call, fresh=True))
         whole = await response.keep(LARGEST)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import platform
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
@@ -27,6 +28,7 @@ from proxy.timing import Clock
 from proxy.upstream import Snapshot, Upstream
 
 STATES = ("closed", "open", "half_open")
+Shown = dict[str, dict[str, str]]  # a setting: its value, and where that is from
 HELD: Mapping[str, Literal["open", "closed"] | None] = {"open": "open", "closed": "closed", "auto": None}
 
 
@@ -77,6 +79,8 @@ class Overview:
         self._clock = clock
         self._secrets = secrets
         self._events = events
+        self._written_out: Settings | None = None  # whose values `_settings` holds
+        self._settings: dict[str, Shown] = {}
 
     @property
     def hosts(self) -> Hosts:
@@ -121,7 +125,7 @@ class Overview:
         return list(self._served.settings.unsafe)
 
     def upstreams(self) -> list[dict[str, object]]:
-        """Each upstream: settings in force, breaker, cooldown, counts."""
+        """Each upstream: settings in force, breaker, cooldown, the provider's limits as told last, counts."""
         return [self._described(upstream) for upstream in self._served.snapshot.upstreams.values()]
 
     def upstream(self, name: str) -> dict[str, object] | None:
@@ -169,26 +173,42 @@ class Overview:
         yield Gauge("config_loaded_timestamp_seconds", (), self._served.loaded)
         yield Gauge("build_info", (released(), platform.python_version()), 1.0)
 
+    def _settings_of(self, name: str) -> Shown:
+        """Written out once for each configuration: of many upstreams it takes as long as many calls."""
+        settings = self._served.settings
+        if self._written_out is not settings:
+            self._written_out, self._settings = settings, _by_upstream(settings)
+        return self._settings.get(name, {})
+
     def _described(self, upstream: Upstream) -> dict[str, object]:
         now, state, settings = self._clock.now(), upstream.state, self._served.settings
-        prefix = f"upstreams.{upstream.name}"
-        shown = [row for row in rows(settings) if row.key.startswith(f"{prefix}.")]
         ends = state.cooldown.latest(now)
         return {
             "name": upstream.name,
             "mode": upstream.settings.mode,
             "integration": upstream.settings.integration,
-            "settings": {row.key.removeprefix(f"{prefix}."): {"value": row.value, "from": row.origin} for row in shown},
+            "settings": self._settings_of(upstream.name),
             "breaker": _breaker(upstream, now),
             "cooldown": {"seconds_left": None if ends is None else ends - now},
+            "limits": state.standing.rows(upstream.settings.limits, self._clock.wall()),
             "counts": {
                 "in_flight": state.gate.in_flight,
                 "queued": self._waiting[upstream.name],
                 "retry_budget": state.budget.left(now),
             },
             "faults": _faults(self._served.faults(upstream.name), now),
-            "unsafe": [line for line in settings.unsafe if line.startswith(prefix)],
+            "unsafe": [line for line in settings.unsafe if re.match(rf"upstreams\.{upstream.name}[ .]", line)],
         }
+
+
+def _by_upstream(settings: Settings) -> dict[str, Shown]:
+    found: dict[str, Shown] = {}
+    for row in rows(settings):
+        section, _, key = row.key.partition(".")
+        if section == "upstreams":
+            name, _, key = key.partition(".")
+            found.setdefault(name, {})[key] = {"value": row.value, "from": row.origin}
+    return found
 
 
 def _faults(faults: Faults, now: float) -> dict[str, object]:

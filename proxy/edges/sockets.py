@@ -15,13 +15,17 @@ BACKLOG = 1_024  # connections that the kernel holds while accept is paused
 async def listening_socket(loop: asyncio.AbstractEventLoop, address: str) -> tuple[socket.socket, str]:
     """A socket that does not block, and where it is bound. `address`: `host:port`, `[v6]:port` or `unix:/path`.
 
-    Port 0 picks a free one. Raises `OSError` where the address cannot be had, `ValueError` where it is none.
+    Port 0 picks a free one. Raises `OSError`, which names the address, where that cannot be had; `ValueError` where it
+    is none.
     """
-    if address.startswith("unix:"):
-        listening = _unix_socket(Path(address.removeprefix("unix:")))
-    else:
-        listening = await _tcp_socket(loop, *_tcp_address(address))
-        address = f"{address.rpartition(':')[0]}:{listening.getsockname()[1]}"
+    try:
+        if address.startswith("unix:"):
+            listening = _unix_socket(Path(address.removeprefix("unix:")))
+        else:
+            listening = await _tcp_socket(loop, *_tcp_address(address))
+            address = f"{address.rpartition(':')[0]}:{listening.getsockname()[1]}"
+    except OSError as error:
+        raise OSError(error.errno, f"cannot listen on {address}: {error.strerror}") from None
     listening.settimeout(0)
     return listening, address
 

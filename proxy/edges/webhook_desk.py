@@ -16,17 +16,14 @@ from proxy.edges.metrics import Gauge
 from proxy.model import Headers
 from proxy.rules.redaction import Redactor
 from proxy.units import duration
-from proxy.webhooks.inbox import Arrival, State, Stored
+from proxy.webhooks.inbox import STATES, UNDELIVERED, Arrival, Stored
 from proxy.webhooks.keeping import Keeping
 from proxy.webhooks.refused import MOST, RefusedRequest, RefusedRequests
 
-STATES: tuple[State, ...] = ("pending", "waiting", "delivered", "dead")
-UNDELIVERED: tuple[State, ...] = ("pending", "waiting")
 LIMIT, MOST_EVENTS = 100, 1000  # of one page
 PULLED, MOST_PULLED = 10, 100  # events
 LEASE, LEAST_LEASE, MOST_LEASE = 60.0, 1.0, 12 * 3600.0  # seconds
 _NUMBER = re.compile(r"[0-9]{1,9}")
-
 _UNIX = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?")
 
 Shown = dict[str, Any]

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from proxy.body import Stream, Whole
+from proxy.capabilities.memory import Shelf
 from proxy.errors import UpstreamFailure
 from proxy.integrations.forms import Pairs, pairs
-from proxy.integrations.memory import Shelf
 from proxy.rules.xml_tree import read
 from proxy.units import duration
 

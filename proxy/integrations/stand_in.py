@@ -16,7 +16,7 @@ from urllib.parse import unquote
 
 from proxy.body import Stream, Whole
 from proxy.integrations.forms import Pairs, pairs
-from proxy.integrations.memory import Ids
+from proxy.integrations.ids import Ids
 from proxy.integrations.rehearsal import Mark, Marks, spoilt, suffer, texts
 from proxy.model import Headers, Request, Response
 
@@ -130,12 +130,15 @@ def said_json(status: int, content: Any, headers: Mapping[str, str] | None = Non
 
 async def _read(request: Request) -> Asked:
     path, _, query = request.target.partition(b"?")
+    moved = request.call.progress
+    moved()  # there is nothing to connect to: the time for an answer runs
     digest, size, pieces = sha256(), 0, []
     if request.body is not None:
         stream = request.body.open()
         while piece := await stream.read():
             digest.update(piece)
             size += len(piece)
+            moved()
             if size <= _MOST:
                 pieces.append(piece)
     return Asked(

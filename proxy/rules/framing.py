@@ -37,6 +37,7 @@ class Framing(NamedTuple):
     length: int | None
     expects: bool  # `Expect: 100-continue`: the body comes when asked for
     current: bool  # HTTP/1.1, not 1.0
+    sure: bool = True  # False: of another expectation, so that the body may come or not
 
 
 _PLAIN = Framing(0, expects=False, current=True)  # what nearly every GET is; made once
@@ -86,8 +87,9 @@ def framing_of(
     length = _body_length(found, current=current)
     if method in REFUSED_METHODS:
         raise Refusal("method_not_allowed", "CONNECT and TRACE are not served here.")
-    expects = current and length != 0 and found.get(EXPECT, b"").lower() == b"100-continue"
-    return Framing(length, expects, current)
+    asks = found.get(EXPECT) if length != 0 else None
+    sure = asks is None or asks.lower() == b"100-continue"
+    return Framing(length, current and sure and asks is not None, current, sure)
 
 
 def _is_http_1_1(line: bytes, method: bytes, target: bytes) -> bool:

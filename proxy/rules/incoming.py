@@ -6,6 +6,7 @@ Nothing is parsed before it is asked for: who asks before the signature was chec
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
@@ -127,7 +128,7 @@ _STRICT = json.JSONDecoder(parse_int=str, parse_float=str, object_pairs_hook=_un
 
 def _json(body: bytes, decoder: json.JSONDecoder) -> object:
     try:
-        return decoder.decode(body.decode("utf-8-sig"))
+        return decoder.decode(body.removeprefix(BOM_UTF8).decode())
     except DuplicateName:
         raise
     except (ValueError, RecursionError):

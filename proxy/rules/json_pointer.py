@@ -10,7 +10,7 @@ Pointer = tuple[str, ...]
 def parse(text: str) -> Pointer:
     """Raises `ValueError` for what is no pointer to a part of a document."""
     if not text.startswith("/"):
-        raise ValueError(f"{text!r} is no JSON pointer, which begins with /")
+        raise ValueError(f"{text!r} must be a JSON pointer, which begins with /")
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in text[1:].split("/"))
 
 
@@ -18,11 +18,12 @@ def found(document: Any, pointer: Pointer) -> list[Any]:
     """Every value there, `None` for null among them; empty where there is none."""
     values = [document]
     for step in pointer:
-        values = [inner for value in values for inner in _inner(value, step)]
+        values = [each for value in values for each in inner(value, step)]
     return values
 
 
-def _inner(value: Any, step: str) -> list[Any]:
+def inner(value: Any, step: str) -> list[Any]:
+    """What one step leads to; empty where it leads nowhere."""
     if isinstance(value, dict):
         return [value[step]] if step in value else []
     if not isinstance(value, list):

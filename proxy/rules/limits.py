@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from proxy.model import Headers
-from proxy.rules.retry_after import NOTHING, Told, told_wait
+from proxy.rules.retry_after import Told, told_wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,28 +25,89 @@ class LimitSettings:
     format: Literal["epoch", "delta", "duration", "rfc3339", "fraction"] | None = None
 
 
-class Limits:
-    """The limits of one preset, looked up once for each answer."""
+class Standing:
+    """What the last answer that spoke of limits said, as it stood there: it is read when somebody asks."""
 
-    def __init__(self, settings: Sequence[LimitSettings]) -> None:
+    __slots__ = ("_fields", "_wall")
+
+    def __init__(self) -> None:
+        self._fields: Mapping[bytes, bytes] = {}
+        self._wall = 0.0
+
+    def note(self, fields: Mapping[bytes, bytes], wall: float) -> None:
+        """Lower-case names of headers to their values. `wall`: Unix seconds at which the answer came."""
+        self._fields, self._wall = fields, wall
+
+    def rows(self, settings: Sequence[LimitSettings], wall: float) -> list[dict[str, object]]:
+        """For each limit that was told: `header`, `limit`, `remaining`, `resets_in_seconds`, `seconds_ago`."""
+        return [row for one in settings if (row := self._row(one, wall)) is not None]
+
+    def _row(self, one: LimitSettings, wall: float) -> dict[str, object] | None:
+        header = one.remaining or one.used or one.limit or ""
+        if header.lower().encode() not in self._fields:
+            return None
+        limit, remaining = self._number(one.limit), self._number(one.remaining)
+        if one.used is not None:
+            used, limit = (_number(part) for part in self._field(one.used).partition(b"/")[::2])
+            remaining = None if used is None or limit is None else max(0, limit - used)
+        ago = max(0.0, wall - self._wall)
+        resets = None if one.reset is None else _reset(self._fields, self._field(one.reset), self._wall).seconds
+        left = None if resets is None else max(0.0, resets - ago)
+        return {
+            "header": header,
+            "limit": limit,
+            "remaining": remaining,
+            "resets_in_seconds": left,
+            "seconds_ago": ago,
+        }
+
+    def _field(self, name: str | None) -> bytes:
+        return b"" if name is None else self._fields.get(name.lower().encode(), b"")
+
+    def _number(self, name: str | None) -> int | None:
+        return _number(self._field(name))
+
+
+class Limits:
+    """The limits of one preset, looked up once for each answer. `standing`: keeps what was told last."""
+
+    def __init__(self, settings: Sequence[LimitSettings], standing: Standing | None = None) -> None:
+        self._standing = standing or Standing()
         self._resets = [
             (one.remaining.lower().encode(), one.reset.lower().encode())
             for one in settings
             if one.remaining is not None and one.reset is not None
         ]
-        self._read = frozenset(name for pair in self._resets for name in pair) | {b"date"}
+        names = {name for one in settings for name in (one.limit, one.remaining, one.reset, one.used) if name}
+        self._telling = frozenset(name.lower().encode() for name in names)
+        self._read = self._telling | {b"date"}
 
     def __bool__(self) -> bool:
-        return bool(self._resets)
+        return bool(self._telling)
 
-    def spent(self, headers: Headers, wall: float) -> Told:
-        """The longest wait for a limit of which nothing remains. `wall`: Unix seconds at which the answer came."""
-        found = {name: value for written, value in headers if (name := written.lower()) in self._read}
-        waits = [found[reset] for remaining, reset in self._resets if _is_spent(found, remaining) and reset in found]
-        if not waits:
-            return NOTHING
-        dates = [(b"Date", found[b"date"])] if b"date" in found else []
-        return told_wait(429, (*((b"Retry-After", value) for value in waits), *dates), wall)
+    def found(self, headers: Headers, wall: float) -> Mapping[bytes, bytes]:
+        """What an answer says of them. `wall`: Unix seconds at which it came."""
+        fields = {name: value for written, value in headers if (name := written.lower()) in self._read}
+        if not self._telling.isdisjoint(fields):
+            self._standing.note(fields, wall)
+        return fields
+
+    def spent(self, fields: Mapping[bytes, bytes], wall: float) -> Told:
+        """The longest wait for a limit of which nothing remains. `fields`: what was found; `wall`: as there."""
+        waits = [reset for remaining, reset in self._resets if _is_spent(fields, remaining) and reset in fields]
+        return longest(_reset(fields, fields[reset], wall) for reset in waits)
+
+
+def _reset(fields: Mapping[bytes, bytes], value: bytes, wall: float) -> Told:
+    """In how many seconds a limit is new, by the answer's own clock where it has one."""
+    dates = [(b"Date", fields[b"date"])] if b"date" in fields else []
+    return told_wait(429, ((b"Retry-After", value), *dates), wall)
+
+
+def _number(value: bytes) -> int | None:
+    """A whole number of at most eighteen digits."""
+    digits = value.strip(b" \t")
+    return int(digits) if digits.isdigit() and len(digits) < 19 else None
 
 
 def _is_spent(found: Mapping[bytes, bytes], remaining: bytes) -> bool:

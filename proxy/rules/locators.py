@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from proxy.rules import json_pointer
 from proxy.rules.incoming import Incoming, Pairs
 
 KINDS = ("header", "json", "form", "query", "param", "claim")
@@ -43,7 +44,7 @@ def parse_locator(text: str) -> Locator:
     if kind not in KINDS or not colon:
         raise ValueError(f"{text!r} is no locator; allowed: " + ", ".join(f"{each}:…" for each in KINDS))
     if kind == "json":
-        return Locator(kind, b"", _pointer(name))
+        return Locator(kind, b"", json_pointer.parse(name))
     if not name:
         raise ValueError(f"{text!r} names nothing behind {kind}:")
     if kind == "header":
@@ -62,12 +63,6 @@ def first(locators: tuple[Locator, ...], incoming: Incoming) -> bytes | None:
     return None
 
 
-def _pointer(text: str) -> tuple[str, ...]:
-    if not text.startswith("/"):
-        raise ValueError(f"json:{text} must be a JSON pointer, which starts with /")
-    return tuple(step.replace("~1", "/").replace("~0", "~") for step in text[1:].split("/"))
-
-
 def _of_headers(locator: Locator, incoming: Incoming) -> list[bytes]:
     return incoming.lines(locator.name)
 
@@ -78,18 +73,10 @@ def _of_json(locator: Locator, incoming: Incoming) -> list[bytes]:
         if step == "*":
             found = [element for value in found for element in (value if isinstance(value, list) else [None])]
         else:
-            found = [_member(value, step) for value in found]
+            found = [next(iter(json_pointer.inner(value, step)), None) for value in found]
     if locator.every:
         return [_text(value) or b"" for value in found]  # an element without a value must not go unseen
     return [text for value in found if (text := _text(value)) is not None]
-
-
-def _member(value: object, step: str) -> object:
-    if isinstance(value, dict):
-        return value.get(step)
-    if isinstance(value, list) and step.isascii() and step.isdigit() and len(step) < 9 and int(step) < len(value):
-        return value[int(step)]
-    return None
 
 
 def _text(value: object) -> bytes | None:

@@ -1,6 +1,6 @@
 """Public keys, made ready to check claims with: Ed25519, ECDSA on P-256, RSA (PKCS #1 v1.5).
 
-This is the one file that loads the cryptography library; `signatures.py` imports it when a webhook needs it.
+It loads the cryptography library; `signatures.py` imports it when a webhook needs it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_ds
 
 from proxy.rules.claims import Claim
 
-_HASHES: dict[str, hashes.HashAlgorithm] = {
+HASHES: dict[str, hashes.HashAlgorithm] = {
     "sha1": hashes.SHA1(),  # noqa: S303 - providers' choice, not ours
     "sha256": hashes.SHA256(),
     "sha384": hashes.SHA384(),
@@ -72,7 +72,7 @@ def ecdsa_key(secret: bytes, encoding: str, algorithm: str) -> PublicKey:
             raise ValueError("is not a P-256 key") from None
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise ValueError("is not a P-256 key")
-    method = ec.ECDSA(Prehashed(_HASHES[algorithm]))
+    method = ec.ECDSA(Prehashed(HASHES[algorithm]))
     verify = key.verify
     return PublicKey(lambda signature, message: verify(signature, _digest(algorithm, message), method))
 
@@ -82,7 +82,7 @@ def rsa_key(secret: bytes, encoding: str, algorithm: str) -> PublicKey:
     key = _written(secret, encoding)
     if not isinstance(key, rsa.RSAPublicKey) or key.key_size < 2048:
         raise ValueError("is not an RSA public key of at least 2048 bits")
-    method = Prehashed(_HASHES[algorithm])
+    method = Prehashed(HASHES[algorithm])
     verify = key.verify
     return PublicKey(
         lambda signature, message: verify(signature, _digest(algorithm, message), padding.PKCS1v15(), method)

@@ -92,6 +92,16 @@ class Rewriting:
 Editor = Callable[[bytes, Sequence[Address]], list[Span]]
 
 
+def published(body: bytes, settings: RewriteSettings) -> list[str]:
+    """The addresses that a document holds in fields where any host is taken over; nothing where it is no document."""
+    paths = [_path(one) for one in settings.xml if one.any_host]
+    try:
+        spans = [span for element in elements(body) for path in paths if (span := _place(body, element, path))]
+        return [unescaped(body[start:end]).decode() for start, end in spans]
+    except ValueError:
+        return []
+
+
 def edited(body: bytes, headers: Headers, editor: Editor, addresses: Sequence[Address]) -> tuple[bytes, Headers] | None:
     """The body with its URLs changed and the headers that go with it; None where nothing changes.
 

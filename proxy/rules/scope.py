@@ -27,7 +27,9 @@ class ScopeSettings:
 ENTRY = re.compile(r"(\*|[A-Z]+) (/\S*)")
 _CLEAR = re.compile(rb"(?:/[A-Za-z0-9_~$+@:,=-][A-Za-z0-9._~$+@:,=-]*)+/?")  # nothing to decode, fold or refuse
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_ESCAPE = re.compile(r"%(?:[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4})")  # `%u002e`: as IIS reads it
+_DOT = re.compile(rb"\xc0\xae|\xe0\x80\xae|\xf0\x80\x80\xae|%u002e", re.IGNORECASE)  # as careless decoders read them
+_ENDED = re.compile(rb"\x00[^/]*|[\x01-\x1f\x7f]")  # what some servers cut a name short at, or leave out
 _LAYERS = 8  # of percent-encoding that are looked through for dots
 
 
@@ -80,7 +82,8 @@ def fence(target: bytes) -> None:
     if _CLEAR.fullmatch(path):
         return
     for _ in range(_LAYERS):
-        segments = [segment.partition(b";")[0] for segment in path.replace(b"\\", b"/").split(b"/")]
+        plain = _ENDED.sub(b"", _DOT.sub(b".", path.replace(b"\\", b"/")))
+        segments = [segment.partition(b";")[0] for segment in plain.split(b"/")]
         if b"." in segments or b".." in segments:
             raise _unclear("has a dot segment")
         path, before = unquote_to_bytes(path), path

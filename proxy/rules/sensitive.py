@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
+from proxy.rules import json_pointer
 from proxy.rules.disguises import Span, redacted
 
 FIELDS = (  # with or without `_` and `-`, in any case
@@ -79,12 +80,8 @@ def marks(entries: tuple[str, ...], injected: tuple[str, ...] = ()) -> Marks:
     return Marks(
         frozenset(name.lower().replace("_", "-").encode() for name in (*headers, *injected)),
         frozenset(name.removeprefix("form:").lower() for name in (*entries, *injected) if not name.startswith("/")),
-        tuple(_segments(name) for name in entries if name.startswith("/")),
+        tuple(json_pointer.parse(name) for name in entries if name.startswith("/")),
     )
-
-
-def _segments(pointer: str) -> tuple[str, ...]:
-    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
 
 
 def hides_header(name: bytes, own: Marks) -> bool:

@@ -1,4 +1,4 @@
-"""Signing a webhook: the inverse of verifying, from the same settings. For test events and for deliveries later on.
+"""Signing a webhook: the inverse of verifying, from the same settings. For test events and for deliveries.
 
 The signed bytes are asked of the scheme's own `Reader`, with a blank signature in place, so that both sides cannot
 differ. The one thing a reader would get wrong: the secret of a public-key scheme verifies; signing needs another key.
@@ -10,7 +10,6 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from proxy.rules.claims import Claim, Stop
@@ -23,6 +22,7 @@ from proxy.rules.signed_values import key_bytes
 from proxy.rules.special_signing import kind_of_key, needs_private_key, sign_adyen, sign_jwt, sign_sns
 from proxy.rules.templates import compile_template
 from proxy.rules.twilio_signature import signed_size
+from proxy.units import rfc3339
 
 _DER = bytes.fromhex("3006020101020101")  # the smallest signature that looks like one of ECDSA
 
@@ -91,7 +91,7 @@ def stranger(settings: VerifySettings, pen: Pen) -> bytes:
 def time_text(wall: float, unit: str) -> bytes:
     """Unix seconds written as `s`, `ms` or `iso8601`."""
     if unit == "iso8601":
-        return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
+        return rfc3339(wall, "seconds").encode()
     return b"%d" % (wall * 1000 if unit == "ms" else wall)
 
 
@@ -181,19 +181,11 @@ def _twilio(settings: VerifySettings, public_url: str | None, request: Outgoing,
 
 def _jwt(settings: VerifySettings, public_url: str | None, request: Outgoing, pen: Pen) -> Outgoing:
     SCHEMES["jwt"](settings, public_url)  # refuses settings by which nothing could be signed
-    try:
-        return sign_jwt(settings, request, pen.secret, pen.wall, pen.id)
-    except ValueError as error:
-        raise CannotSign(f"the key {error}") from None
+    return _by_key(lambda: sign_jwt(settings, request, pen.secret, pen.wall, pen.id))
 
 
 def _adyen(settings: VerifySettings, _public_url: str | None, request: Outgoing, pen: Pen) -> Outgoing:
-    try:
-        return sign_adyen(settings, request, pen.secret)
-    except CannotPlace:
-        raise
-    except ValueError as error:
-        raise CannotSign(f"the key {error}") from None
+    return _by_key(lambda: sign_adyen(settings, request, pen.secret))
 
 
 def _sns(settings: VerifySettings, _public_url: str | None, request: Outgoing, pen: Pen) -> Outgoing:
@@ -201,8 +193,12 @@ def _sns(settings: VerifySettings, _public_url: str | None, request: Outgoing, p
         raise CannotSign(
             "Amazon alone can sign by its own certificate: pin one of your own with verify.secrets and use its key"
         )
+    return _by_key(lambda: sign_sns(settings, request, pen.secret))
+
+
+def _by_key(signed: Callable[[], Outgoing]) -> Outgoing:
     try:
-        return sign_sns(settings, request, pen.secret)
+        return signed()
     except CannotPlace:
         raise
     except ValueError as error:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 
 from proxy.errors import Refusal
 from proxy.model import Headers
@@ -19,6 +18,7 @@ from proxy.rules.credentials import Secret
 from proxy.rules.headers import without_digests
 from proxy.rules.outgoing import Moment, Outgoing, Signed
 from proxy.rules.xml_spans import Element, elements, escaped, prefix
+from proxy.units import rfc3339
 
 _OASIS = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-"
 WSSE = f"{_OASIS}wssecurity-secext-1.0.xsd"
@@ -61,7 +61,7 @@ class WsSecurity:
 
 def username_token(user: bytes, password: bytes, moment: Moment, *, digest: bool) -> bytes:
     """The element with a nonce and the time; the password as it is, or as a digest that serves once."""
-    created = datetime.fromtimestamp(moment.wall, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    created = rfc3339(moment.wall)
     kind = "PasswordDigest" if digest else "PasswordText"
     proof = password
     if digest:  # SHA-1 is the profile's choice

@@ -9,13 +9,14 @@ from proxy.events import Events
 from proxy.model import Call, Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.concurrency import ConcurrencySettings, Gate
+from proxy.stages.queue import Queue
 from proxy.timing import Clock, Waits, too_late
 
 
 class ConcurrencyStage:
     """Without a free place a call waits for at most `max_wait`, then it is refused with `concurrency_full`."""
 
-    __slots__ = ("_clock", "_events", "_gate", "_settings", "_upstream", "_waits")
+    __slots__ = ("_clock", "_gate", "_queue", "_settings", "_upstream", "_waits")
 
     def __init__(
         self,
@@ -32,7 +33,7 @@ class ConcurrencyStage:
         self._gate = gate
         self._clock = clock
         self._waits = waits
-        self._events = events
+        self._queue = Queue(upstream, clock, events)
 
     async def __call__(self, request: Request, call_next: Handler) -> Response:
         if not self._gate.enter():
@@ -55,15 +56,13 @@ class ConcurrencyStage:
         waiter = self._gate.join(lambda: _settle(admitted))
         if waiter is None:
             raise self._refusal(call, "and so is its queue")
-        self._events.queued(self._upstream, 1)
         try:
-            in_time = await self._waits.wait(admitted, min(began + self._settings.max_wait, call.deadline), ends=began)
+            limit = min(began + self._settings.max_wait, call.deadline)
+            with self._queue.holding(call):
+                in_time = await self._waits.wait(admitted, limit, ends=began)
         except BaseException:
             self._gate.give_up(waiter)
             raise
-        finally:
-            call.waited += self._clock.now() - began
-            self._events.queued(self._upstream, -1)
         if not in_time:
             self._gate.give_up(waiter)
             if self._clock.now() >= call.deadline:

@@ -12,6 +12,7 @@ from proxy.events import Events
 from proxy.model import Call, Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.cooldown import Cooldown, CooldownSettings, Ticket
+from proxy.stages.queue import Queue
 from proxy.timing import Clock, Waits, too_late
 
 
@@ -21,7 +22,7 @@ class CooldownStage:
     Several stages may share one cooldown: after a reload the old one's calls wait in the same queues as the new one's.
     """
 
-    __slots__ = ("_clock", "_cooldown", "_events", "_key", "_settings", "_timers", "_upstream", "_waits")
+    __slots__ = ("_clock", "_cooldown", "_events", "_key", "_queue", "_settings", "_timers", "_upstream", "_waits")
 
     def __init__(  # noqa: PLR0913 - what a stage that waits is given
         self,
@@ -41,6 +42,7 @@ class CooldownStage:
         self._clock = clock
         self._waits = waits
         self._events = events
+        self._queue = Queue(upstream, clock, events)
         # for each key with a queue, when somebody's turn is next (a handle's own `when()` is rounded by uvloop)
         self._timers: dict[bytes, tuple[float, asyncio.TimerHandle]] = {}
 
@@ -80,16 +82,12 @@ class CooldownStage:
 
     async def _wait(self, call: Call, ticket: Ticket, signal: asyncio.Future[bool], ends: float) -> None:
         self._set_timer(ticket.key)
-        began = self._clock.now()
-        self._events.queued(self._upstream, 1)
         try:
-            goes = await self._waits.wait(signal, ticket.limit, ends=ends)
+            with self._queue.holding(call):
+                goes = await self._waits.wait(signal, ticket.limit, ends=ends)
         except BaseException:
             self._cooldown.leave(ticket, self._clock.now())
             raise
-        finally:
-            call.waited += self._clock.now() - began
-            self._events.queued(self._upstream, -1)
         if not goes:
             self._cooldown.leave(ticket, self._clock.now())
             if self._clock.now() >= call.deadline:

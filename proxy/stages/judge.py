@@ -7,7 +7,7 @@ Then the head is held back until the body ends or is too long to be looked at, a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -62,11 +62,12 @@ class JudgeStage:
 
     async def __call__(self, request: Request, call_next: Handler) -> Response:
         response = await call_next(request)
+        fields = None if self._limits is None else self._limits.found(response.headers, self._clock.wall())
         finding = None if self._classifier is None else await self._found(self._classifier, request, response)
         if finding is None and response.status < 400:
             response.verdict = self._plain.get(response.status, FINE)
-            if self._limits is not None:
-                self._look_ahead(self._limits, request, response)
+            if self._limits is not None and fields:
+                self._look_ahead(self._limits, fields, request, response)
         else:
             response.verdict = self._judged(request, response, finding or SILENT)
         return response
@@ -106,9 +107,9 @@ class JudgeStage:
         response.body = Whole(content)
         return content
 
-    def _look_ahead(self, limits: Limits, request: Request, response: Response) -> None:
+    def _look_ahead(self, limits: Limits, fields: Mapping[bytes, bytes], request: Request, response: Response) -> None:
         """A limit that this answer used up holds the next requests, before one of them is refused."""
-        told = limits.spent(response.headers, self._clock.wall())
+        told = limits.spent(fields, self._clock.wall())
         if told.seconds:
             response.verdict = replace(response.verdict, told=told.seconds, cools=True)
             request.call.decide(self._clock.now(), "judge", f"a limit is used up for {told.seconds:g} s")
@@ -134,7 +135,7 @@ class JudgeStage:
         told = told_wait(response.status, headers, wall, limits_speak=limited)
         waits = [told, finding.told]
         if self._limits is not None and told.seconds is None and (limited or response.status == 429):
-            waits.append(self._limits.spent(headers, wall))
+            waits.append(self._limits.spent(self._limits.found(headers, wall), wall))
         return longest(waits)
 
     def _verdict(self, status: int, told: Told, finding: Finding) -> Verdict:

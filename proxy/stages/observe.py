@@ -77,14 +77,16 @@ class ObserveStage:
         if isinstance(error, ClientGone | asyncio.CancelledError):
             status, outcome = 0, "client_gone"
         else:
-            outcome = error.code if isinstance(error, ProxyError) else "internal_error"
+            outcome = "internal_error"
+            if isinstance(error, ProxyError):
+                outcome, call.reason = error.code, error.detail
             status = CODES[outcome].status
         self._call_ended(call, status, outcome, self._now() - call.started)
 
     def _ended(self, call: Call, status: int, made_here: str | None, failure: ProxyError | None) -> None:
         outcome = made_here or ("ok" if status < 400 else "upstream_error")
         if failure is not None:
-            outcome = failure.code
+            outcome, call.reason = failure.code, failure.detail
         if isinstance(failure, UpstreamFailure) and call.stopped is None:  # too late for a header, not for the log
             call.stopped = "response_started"
             self._events.retry_stopped(self._upstream, call.stopped)

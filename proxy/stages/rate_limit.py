@@ -7,13 +7,14 @@ from proxy.events import Events
 from proxy.model import Call, Request, Response
 from proxy.pipeline import Handler
 from proxy.rules.rate_limit import Gcra, RateLimitSettings, Turn
+from proxy.stages.queue import Queue
 from proxy.timing import Clock, Waits
 
 
 class RateLimitStage:
     """Every attempt counts, a repeat as well as a first one."""
 
-    __slots__ = ("_clock", "_events", "_limiter", "_settings", "_upstream", "_waits")
+    __slots__ = ("_clock", "_limiter", "_queue", "_settings", "_upstream", "_waits")
 
     def __init__(
         self,
@@ -30,7 +31,7 @@ class RateLimitStage:
         self._limiter = limiter
         self._clock = clock
         self._waits = waits
-        self._events = events
+        self._queue = Queue(upstream, clock, events)
 
     async def __call__(self, request: Request, call_next: Handler) -> Response:
         if request.fresh:  # the same attempt once more, behind a stale connection: it has had its turn
@@ -50,12 +51,9 @@ class RateLimitStage:
 
     async def _wait(self, call: Call, turn: Turn, now: float) -> None:
         call.decide(now, "rate_limit", f"Waits {turn.at - now:.3f} s for its turn.")
-        self._events.queued(self._upstream, 1)
         try:
-            await self._waits.sleep_until(turn.at)
+            with self._queue.holding(call):
+                await self._waits.sleep_until(turn.at)
         except BaseException:
             self._limiter.give_back(turn)
             raise
-        finally:
-            call.waited += self._clock.now() - now
-            self._events.queued(self._upstream, -1)

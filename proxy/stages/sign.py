@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from proxy.body import Body, Whole
+from proxy.body import Body, whole_body
 from proxy.errors import Refusal
 from proxy.model import Request, Response
 from proxy.pipeline import Handler
@@ -49,7 +49,7 @@ class SignStage:
         body = request.body
         if body is not None and content is not None:
             content = content if signed.body is None else signed.body
-            body = Body(Whole(content), len(content), keep=len(content))
+            body = whole_body(content)
         return await call_next(request.with_headers(signed.headers, target).with_body(body))
 
     async def _content(self, request: Request, place: Place) -> bytes | None:

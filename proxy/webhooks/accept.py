@@ -64,7 +64,7 @@ class Acceptance:
         self._order_by = None if deliver.order_by is None else parse_locator(deliver.order_by)
         self._pulled = deliver.url is None
         self._stores_at_last = deliver.mode == "sync_then_stored"
-        self._answer = settings.answer
+        self._answer = accepted(settings.answer)
         self._ways = ways
 
     async def __call__(self, proven: Proven) -> Response:
@@ -86,7 +86,7 @@ class Acceptance:
         if kept is not Kept.NEW:
             return self._again(kept, arrival)
         self._ended("accepted", arrival, why)
-        return accepted(self._answer)
+        return self._answer()
 
     async def _ask(self, forward: Forwards, arrival: Arrival, request: Request) -> Response:
         kept = await self._ways.keeping.seen(arrival)
@@ -120,7 +120,7 @@ class Acceptance:
         if kept is Kept.REPLAYED:
             refuse(401, "replayed", "its nonce came before, with another body", secret=arrival.key_name)
         self._ended("duplicate", arrival, "")
-        return accepted(self._answer)
+        return self._answer()
 
     def _arrival(self, proven: Proven) -> Arrival:
         incoming, naming = proven.incoming, proven.naming
@@ -152,7 +152,8 @@ class Acceptance:
         self._ways.events.delivery_ended(self._name, outcome, event=arrival.id, attempt=1, detail=detail)
 
 
-def accepted(words: WebhookAnswer) -> Response:
-    """What a sender is told whose event is safe."""
+def accepted(words: WebhookAnswer) -> Callable[[], Response]:
+    """Makes what a sender is told whose event is safe."""
     headers = tuple((name.encode(), value.encode()) for name, value in words.headers.items())
-    return answer(words.status, words.body.encode(), headers, made_here="accepted")
+    body = words.body.encode()
+    return lambda: answer(words.status, body, headers, made_here="accepted")

@@ -15,6 +15,7 @@ def retry_after(seconds: int) -> tuple[bytes, bytes]:
 
 
 RETRY_AFTER = retry_after(5)
+_REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 
 
 class Refused(Exception):
@@ -40,5 +41,4 @@ def refuse(
 
 def answer(status: int, body: bytes = b"", headers: Headers = (), *, made_here: str) -> Response:
     """An answer of the listener's own. Without a body it says nothing but its status."""
-    reason = HTTPStatus(status).phrase.encode()
-    return Response(status, reason, headers, Whole(body), len(body), made_here=made_here)
+    return Response(status, _REASONS.get(status, b""), headers, Whole(body), len(body), made_here=made_here)

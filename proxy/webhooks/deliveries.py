@@ -14,11 +14,10 @@ from proxy.rules.breaker import Breaker, BreakerSettings
 from proxy.rules.delivery import BETWEEN_PROBES
 from proxy.units import Seconds
 from proxy.webhooks.deliver import Delivery, World
-from proxy.webhooks.inbox import InboxUnavailable
+from proxy.webhooks.inbox import REMEMBERED, InboxUnavailable
 from proxy.webhooks.keeping import Keeping
 from proxy.webhooks.trying import Try
 
-REMEMBERED: Seconds = 7 * 86400.0  # how long a repeat is known for one
 SWEEPING: Seconds = 60.0  # between two looks for what is too old
 PROVING: Seconds = 5.0  # between two looks whether the store is well again
 LEAVING: Seconds = 60.0  # for the deliveries of a webhook that is no longer configured

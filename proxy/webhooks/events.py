@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 from proxy.config.schema import WebhookSettings
+from proxy.rules.credentials import Secret
 from proxy.rules.locators import parse_locator
 from proxy.rules.placing import CannotPlace, Outgoing, put, put_value
 from proxy.rules.schemes import compile_scheme
@@ -176,8 +177,6 @@ def _signature_headers(verify: VerifySettings) -> list[bytes]:
 
 def _verifies(webhook: WebhookSettings, request: Outgoing, pen: Pen) -> bool:
     """True where what was spoiled would be accepted all the same: only a MAC that fits can tell."""
-    from proxy.rules.credentials import Secret  # noqa: PLC0415
-
     if needs_private_key(webhook.verify):
         return False  # all of them cover what was changed, and the private key cannot check it
     scheme = compile_scheme(webhook.verify, webhook.public_url)

@@ -12,8 +12,12 @@ from enum import Enum
 from typing import Literal, NamedTuple, Protocol
 
 from proxy.model import Headers
+from proxy.units import Seconds
 
 State = Literal["pending", "waiting", "delivered", "dead"]  # as the API says them; a claimed event keeps its word
+UNDELIVERED: tuple[State, ...] = ("pending", "waiting")
+STATES: tuple[State, ...] = (*UNDELIVERED, "delivered", "dead")
+REMEMBERED: Seconds = 7 * 86400.0  # how long a repeat is known for one
 
 
 class InboxUnavailable(Exception):
@@ -28,7 +32,7 @@ class Kept(Enum):
     REPLAYED = "replayed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen, which would make each of them three times as dear; never changed
 class Arrival:
     """A proven event as it is stored. Times are Unix seconds.
 

@@ -5,10 +5,9 @@ The one thing a reader would get wrong: the pace is an average over all after th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
-from proxy.body import Body
+from proxy.body import Body, Stream
 from proxy.errors import Refusal
 from proxy.timing import Alarms
 from proxy.units import Seconds
@@ -31,16 +30,15 @@ class Intake:
         self._alarms = alarms
         self._free = places
 
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """Holds a place while the block has a body in memory. Raises `Full`."""
+    def take(self) -> None:
+        """Takes a place for one body in memory; whoever got it calls `give_back`. Raises `Full`."""
         if self._free <= 0:
             raise Full
         self._free -= 1
-        try:
-            yield
-        finally:
-            self._free += 1
+
+    def give_back(self) -> None:
+        """The body is in memory no more."""
+        self._free += 1
 
     async def read(self, body: Body | None, most: int) -> bytes:
         """The whole body. Raises `Refusal`: `request_too_large` over `most` bytes, `request_timeout`, `bad_request`."""
@@ -55,11 +53,17 @@ class Intake:
             raise Refusal("request_timeout", f"the body was slower than {PACE} bytes/s or {LONGEST:g} s") from None
 
     async def _read(self, body: Body) -> bytes:
-        stream, started, size = body.open(), self._now(), 0
-        pieces = []
+        stream, pieces = body.open(), []
+        while stream.ready and not body.complete:  # as it nearly always came with its head: no timer for what is here
+            pieces.append(await stream.read())
+        if not body.complete:
+            await self._wait_for(body, stream, pieces)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def _wait_for(self, body: Body, stream: Stream, pieces: list[bytes]) -> None:
+        started, size = self._now(), sum(map(len, pieces))
         with self._alarms.at(started + GRACE) as alarm:
-            while piece := await stream.read():
-                pieces.append(piece)
-                size += len(piece)
+            while not body.complete:
                 alarm.move(started + min(GRACE + size / PACE, LONGEST))
-        return b"".join(pieces)
+                pieces.append(await stream.read())
+                size += len(pieces[-1])

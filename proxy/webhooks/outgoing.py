@@ -6,9 +6,8 @@ The one thing a reader would get wrong: only the query goes into the target; the
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
-from proxy.body import Body, Whole
+from proxy.body import whole_body
 from proxy.config.schema import WebhookSettings
 from proxy.model import Call, Headers, Request
 from proxy.rules.credentials import Secret
@@ -16,7 +15,7 @@ from proxy.rules.headers import HeaderPass
 from proxy.rules.placing import Outgoing
 from proxy.rules.signatures import KeySettings, VerifySettings
 from proxy.rules.signing import CannotSign, Pen, sign, sign_anew
-from proxy.units import Seconds
+from proxy.units import Seconds, rfc3339
 from proxy.webhooks.inbox import Arrival
 
 YOUNG: Seconds = 60.0  # since receipt; a first attempt within it goes as it came
@@ -59,7 +58,7 @@ class Writer:
         """`attempt`: from 1. Raises `Unsigned`."""
         body, query = arrival.body, arrival.query
         theirs, _ = self._hygiene(self._headers(arrival, attempt))
-        sent = Body(Whole(body), len(body), keep=len(body)) if body or _has_body(arrival.method) else None
+        sent = whole_body(body) if body or _has_body(arrival.method) else None
         target = b"" if query is None else b"?" + query
         return Request(arrival.method, target, theirs + stamps(arrival, attempt), sent, call)
 
@@ -116,11 +115,6 @@ def stamps(arrival: Arrival, attempt: int) -> Headers:
     if arrival.type is not None:
         fields.insert(2, (b"Outrigger-Event-Type", arrival.type.encode()))
     return tuple(fields)
-
-
-def rfc3339(wall: float) -> str:
-    """Unix seconds as `2026-01-31T12:00:00.000Z`."""
-    return datetime.fromtimestamp(wall, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _headers_of(verify: VerifySettings) -> list[str]:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
-from proxy.body import Body, Whole
+from proxy.body import whole_body
 from proxy.config.schema import WebhookSettings
 from proxy.events import Events
 from proxy.integrations.stand_in import Tell, Told
@@ -97,7 +97,7 @@ class OwnEvents:
         except CannotSign as error:
             self._events.warned(f"webhooks.{webhook.name}: the event of a fake cannot be signed: {error}")
             return None
-        body = Body(Whole(signed.body), len(signed.body), keep=len(signed.body))
+        body = whole_body(signed.body)
         return Request(signed.method, signed.target, signed.headers, body, call)
 
     def _webhook(self, integration: str) -> WebhookSettings | None:

@@ -75,14 +75,18 @@ class Receiver:
         secrets = self._secrets()
         keys = self._keys(secrets)
         self._check_room()
+        intake = self._around.intake
         try:
-            with self._around.intake.place():
-                self._check_rate()
-                came.body = await self._body(request)
-                incoming = Incoming(request.method, request.target, request.headers, came.body)
-                return await self._judge(request, incoming, secrets, keys)
+            intake.take()
         except Full:
             refuse(503, "overloaded", "every place for a body is taken", self._told())
+        try:
+            self._check_rate()
+            came.body = await self._body(request)
+            incoming = Incoming(request.method, request.target, request.headers, came.body)
+            return await self._judge(request, incoming, secrets, keys)
+        finally:
+            intake.give_back()
 
     async def _judge(
         self, request: Request, incoming: Incoming, secrets: Sequence[Secret], keys: Sequence[NamedKey]

@@ -10,10 +10,11 @@ import json
 import re
 import string
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus
+
+from proxy.units import rfc3339
 
 FOLDER = Path(__file__).parent / "samples"
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
@@ -106,7 +107,7 @@ def _word(found: re.Match[str], blanks: Blanks) -> str:
         "now": lambda: f"{blanks.wall:.0f}",
         "now_text": lambda: f"{blanks.wall:.0f}",
         "now_ms": lambda: f"{blanks.wall * 1000:.0f}",
-        "now_iso": lambda: datetime.fromtimestamp(blanks.wall, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "now_iso": lambda: rfc3339(blanks.wall, "seconds"),
     }
     return written[name]()
 

@@ -153,13 +153,18 @@ def test_a_configuration_with_an_error_is_said_with_exit_2(tmp_path, capsys):
 
 def call(proxy: str = "127.0.0.1:8600", **request: object) -> tuple[str, list[str]]:
     asked = {"method": "GET", "target": "/a", "headers": [], "body": "", "truncated": False, **request}
-    return command_for({"upstream": "stripe", "exchanges": [{"request": asked}]}, proxy)
+    return command_for({"upstream": "stripe", "target": asked["target"], "exchanges": [{"request": asked}]}, proxy)
 
 
 COMMANDS = {
     "a plain call": ({}, "curl http://127.0.0.1:8600/stripe/a", []),
     "a method without body": ({"method": "POST"}, "curl -X POST http://127.0.0.1:8600/stripe/a", []),
     "HEAD": ({"method": "HEAD"}, "curl --head http://127.0.0.1:8600/stripe/a", []),
+    "a body that came compressed": (
+        {"method": "PUT", "headers": [["Content-Encoding", "gzip"], ["Content-Type", "text/plain"]], "body": "a"},
+        "curl -X PUT http://127.0.0.1:8600/stripe/a -H 'Content-Type: text/plain' --data-raw a",
+        ["the body was compressed, and is sent as it reads"],
+    ),
     "text with a quote": (
         {"method": "POST", "body": "it's"},
         "curl http://127.0.0.1:8600/stripe/a -H Content-Type: --data-raw 'it'\"'\"'s'",

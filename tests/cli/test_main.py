@@ -14,7 +14,7 @@ from tests.support.program import PATIENCE, Program
 
 COMMANDS = (
     *("run", "check", "init", "doctor", "explain", "env", "snippet"),
-    *("tail", "show", "curl", "breaker", "fault", "webhook"),
+    *("tail", "show", "curl", "replay", "har", "breaker", "fault", "webhook"),
 )
 TEXT = """\
 version: 1
@@ -128,10 +128,35 @@ def test_curl_prints_a_command_that_makes_the_call_again(folder, past):
     assert json.loads(outrigger(folder, "curl", "two", "--json").out)["command"] == ended.out.strip()
 
 
-@pytest.mark.parametrize("command", ["show", "curl"])
+@pytest.mark.parametrize("command", ["show", "curl", "replay"])
 def test_an_unknown_call_ends_with_1(folder, past, command):
     ended = outrigger(folder, command, "four")
     assert (ended.code, ended.out, ended.err) == (1, "", "no call with the id four is in the debug log\n")
+
+
+def test_explain_tells_a_past_call_by_its_id_and_a_ticket_of_it(folder, past):
+    told, ticket = outrigger(folder, "explain", "two"), outrigger(folder, "explain", "two", "--ticket")
+    assert (told.code, ticket.code) == (0, 0)
+    assert told.out.startswith("GET /v1/charges?limit=1 to stripe")
+    assert ticket.out.startswith("Subject: GET /v1/charges: 200")
+
+
+def test_an_id_of_ours_that_is_nowhere_is_said_to_be_no_call(folder, past):
+    ours = "01990a3c-5f0e-7c7e-a5b1-8d4f3e2a1b0c"
+    ended = outrigger(folder, "explain", ours)
+    assert (ended.code, ended.err) == (1, f"no call with the id {ours} is in the debug log\n")
+
+
+def test_a_webhook_that_is_not_there_is_not_said_to_have_refused_nothing(folder):
+    ended = outrigger(folder, "webhook", "show", "strpe")
+    assert (ended.code, ended.out, "no webhook is called strpe" in ended.err) == (2, "", True)
+
+
+def test_a_name_that_no_upstream_can_have_is_asked_for_all_the_same(folder, past):
+    asking = folder / "odd.yaml"
+    asking.write_text(TEXT.replace("admin: 127.0.0.1:0}", f"admin: {past.admin.removeprefix('http://')}}}"))
+    ended = outrigger(folder, "breaker", "no body/x", "open", "-c", str(asking), ADMIN="secret-word")
+    assert (ended.code, "nobody answers" in ended.err) == (1, False)
 
 
 def test_a_breaker_is_held_through_the_file_that_the_program_runs_with(folder, past):

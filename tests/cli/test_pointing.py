@@ -56,6 +56,15 @@ def test_what_is_not_there_is_said_with_what_is(folder, arguments, words):
     assert (ended.code, ended.out, words in ended.err) == (2, "", True)
 
 
+def test_env_says_of_a_unix_socket_that_no_base_url_can_name_it(tmp_path):
+    (tmp_path / "config.yaml").write_text(
+        "listen: {proxy: 'unix:/run/p.sock'}\nupstreams: {a: {url: 'http://a.example'}}\n"
+    )
+    ended = outrigger(tmp_path, "env")
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out == "# a: unix:/run/p.sock is a Unix socket, which no base URL can name\n"
+
+
 def test_env_prints_lines_that_a_shell_can_read(folder):
     ended = outrigger(folder, "env")
     assert ended.code == 0

@@ -1,7 +1,6 @@
 """What the tests of all libraries share: a library, its provider's answers, and how long a refusal may take."""
 
 import json
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -85,9 +84,3 @@ def paged(pages: Mapping[bytes, Callable[[Seen], bytes]]) -> Callable[[Seen], by
         return said({"error": {"message": f"no page for {seen.target!r}"}}, 404)
 
     return answer
-
-
-def free_port() -> int:
-    """A port of loopback on which nobody listens at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])

@@ -1,6 +1,7 @@
 """The Node libraries of Stripe, Slack, GitHub and OpenAI: on fakes, on a scripted provider, and with them down."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -9,14 +10,17 @@ from pathlib import Path
 import pytest
 
 from tests.clients.conftest import DEAD, LISTEN
-from tests.clients.standing_in import QUICK, SECRETS, events, free_port, paged, said, streamed
+from tests.clients.standing_in import QUICK, SECRETS, events, paged, said, streamed
+from tests.support.ports import free_port
 from tests.support.program import Program
 from tests.support.scripted import ScriptedUpstream
 
 NODE = Path(__file__).parent / "node"
 DOWN = "breaker: {failure_threshold: 1, recovery_timeout: 10m}"
-FOUND = shutil.which("node") is not None and (NODE / "node_modules").is_dir()
-pytestmark = pytest.mark.skipif(not FOUND, reason="node or its packages are not installed: `make test-clients` does it")
+MISSING = (
+    shutil.which("node") is None and "CI" not in os.environ
+)  # where a machine tests, a test that is skipped is a lie
+pytestmark = pytest.mark.skipif(MISSING, reason="NOT TESTED: the Node libraries, for there is no node")
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,8 @@ import zeep.exceptions
 from botocore.config import Config
 
 from tests.clients.conftest import LISTEN
-from tests.clients.standing_in import SECRETS, free_port
+from tests.clients.standing_in import SECRETS
+from tests.support.ports import free_port
 from tests.support.program import ROOT, Program
 from tests.support.scripted import ScriptedUpstream
 from tests.support.snippets import client

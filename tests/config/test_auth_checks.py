@@ -98,4 +98,4 @@ NOTES = {"PEM": (PEM, True), "PEM with more behind it": (PEM + "x\ny", False), "
 def test_only_a_key_in_pem_may_have_several_lines(tmp_path, value, usable):
     text = HEAD + f"{{{OAUTH}, grant: jwt_bearer, private_key: b}}\n"
     found = settings(tmp_path, text, {"A": "long-enough", "B": value, "C": "long-enough"})
-    assert ("secret b is control byte now" in found.notes) is not usable
+    assert ("secret b is spoilt by a control byte now" in found.notes) is not usable

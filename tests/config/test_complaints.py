@@ -30,6 +30,9 @@ WRONG = {  # text of the file; line, key, given, a piece of what is allowed, mea
         "upstreams: {a: {url: 'https://a.example', retry: {attempts: '3'}}}",
         (1, "upstreams.a.retry.attempts", "'3'", "a whole number", ""),
     ),
+    "a secret in no file": ("secrets: {s: {file: ''}}", (1, "secrets.s.file", "nothing", "the path of a file", "")),
+    "a debug log in no file": ("debug_log: {path: ''}", (1, "debug_log.path", "''", "the path of a file", "")),
+    "callers in a word": ("callers: none", (1, "callers", "text that is not shown", "any, or {tokens:", "")),
     "a fraction of an attempt": (
         "upstreams: {a: {url: 'https://a.example', retry: {attempts: 1.5}}}",
         (1, "upstreams.a.retry.attempts", "1.5", "a whole number", ""),

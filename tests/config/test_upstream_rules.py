@@ -62,8 +62,14 @@ WRONG = {  # words of the upstream; the key, a piece of the complaint
     "no probe": ("breaker: {probes: 0}", "breaker.probes", "at least 1"),
     "a fault without an effect": ("faults: [{match: 'GET /x'}]", "faults[0]", "delay, status or reset: true"),
     "a fault of two kinds": ("faults: [{status: 503, reset: true}]", "faults[0]", "status or reset"),
-    "a fault that matches nothing": ("faults: [{match: /x, reset: true}]", "faults[0]", "a match such as POST /v1/*"),
-    "a fault with an odd status": ("faults: [{status: 99}]", "faults[0]", "a status from 200 to 599"),
+    "a fault that matches nothing": (
+        "faults: [{match: /x, reset: true}]",
+        "faults[0].match",
+        "given /x; allowed a match such as POST /v1/*",
+    ),
+    "a fault with an odd status": ("faults: [{status: 99}]", "faults[0].status", "given 99; allowed a status from 200"),
+    "a sandbox's url that is none, not in force now": ("sandbox_url: off", "sandbox_url", "given off, no url of http"),
+    "less than no repeat": ("retry: {budget: {min_per_second: -1}}", "retry.budget.min_per_second", "at least 0"),
     "a fault with more than all": ("faults: [{percent: 200%, reset: true}]", "faults[0].percent", "a ratio such as"),
     "fault headers without a status": ("faults: [{delay: 1s, headers: {A: b}}]", "faults[0]", "only with a status"),
     "a fault that frames": (
@@ -107,6 +113,26 @@ def test_what_cannot_go_together_is_refused(tmp_path, words, key, piece):
 @pytest.mark.parametrize("words", RIGHT.values(), ids=RIGHT)
 def test_what_can_is_taken(tmp_path, words):
     assert complaints(tmp_path, upstream(words)) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "given"),
+    [
+        ("ftp://a.example", "'ftp://a.example', no url of http or https"),
+        ("${URL}", "${URL}, no url of http or https"),
+        ("ftp://me:pw@a.example", "a url with user info"),
+        ("https://a.example?key=pw", "a url with a query, a fragment or a backslash"),
+    ],
+)
+def test_a_url_that_is_wrong_is_shown_unless_it_may_hold_a_credential(tmp_path, url, given):
+    text = f"upstreams:\n  a: {{url: '{url}'}}\n"
+    [found] = complaints(tmp_path, text, {"URL": "ftp://a.example"})
+    assert (found.key, found.given) == ("upstreams.a.url", given)
+
+
+def test_a_name_that_no_path_can_begin_with_is_shown(tmp_path):
+    [found] = complaints(tmp_path, "upstreams: {Stripe: {url: 'https://a.example'}}\n")
+    assert found.given == "'Stripe'"
 
 
 def test_a_key_without_its_certificate_is_an_error(tmp_path):

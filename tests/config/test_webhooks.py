@@ -205,6 +205,10 @@ def test_each_kind_of_dedupe_is_taken(tmp_path, dedupe):
     assert settings(tmp_path, webhook(f"verify: {{{HMAC}}}", f"dedupe: {dedupe}")).webhooks["w"].dedupe == dedupe
 
 
+def test_dedupe_is_a_switch_too(tmp_path):
+    assert settings(tmp_path, webhook(f"verify: {{{HMAC}}}", "dedupe: false")).webhooks["w"].dedupe == "off"
+
+
 JWT = "verify: {scheme: jwt, header: X-T, algorithms: [HS256], issued_at: iat, body_claim: b, secrets: [s]}"
 
 

@@ -1,12 +1,12 @@
 """Credentials that are computed: tokens that are fetched, requests that are signed, headers within bodies."""
 
-import hashlib
 import hmac
 import json
 import threading
 from urllib.parse import parse_qs
 
 import httpx
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -125,7 +125,6 @@ def test_a_token_endpoint_obeys_the_rules_of_egress(run, provider):
 
 
 def test_an_assertion_signed_with_a_key_in_a_file(oauth, tmp_path):
-    jwt = pytest.importorskip("jwt")
     key = rsa.generate_private_key(65537, 2048)
     (tmp_path / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     program, upstream, endpoint = oauth(
@@ -139,32 +138,6 @@ def test_an_assertion_signed_with_a_key_in_a_file(oauth, tmp_path):
     claims = jwt.decode(form["assertion"][0], key.public_key(), algorithms=["RS256"], audience=audience)
     assert (claims["iss"], claims["sub"]) == (VALUES["THE_ID"], VALUES["THE_ID"])
     assert len(upstream.requests) == 1
-
-
-def test_s3_accepts_what_is_signed(through):
-    auth = pytest.importorskip("botocore.auth")
-    from botocore.awsrequest import AWSRequest  # noqa: PLC0415 - only where it is installed
-    from botocore.credentials import Credentials  # noqa: PLC0415
-
-    keys = "auth: {type: aws_sigv4, access_key: id, secret_key: key, region: eu-west-1, service: s3}\n"
-    program, upstream = through(keys=keys, more=SECRETS, **VALUES)
-    own = {"Authorization": "AWS4-HMAC-SHA256 own", "X-Amz-Date": "20200101T000000Z", "X-Amz-Security-Token": "own"}
-    httpx.put(f"{program.proxy}/api/bucket/a%20b.txt?x=1", content=b"hello", headers=own)
-    [seen] = upstream.requests
-    [stamp], [payload] = seen.values(b"x-amz-date"), seen.values(b"x-amz-content-sha256")
-    assert (seen.body, payload.decode()) == (b"hello", hashlib.sha256(b"hello").hexdigest())
-    assert seen.values(b"x-amz-security-token") == []
-    signer = auth.S3SigV4Auth(Credentials(VALUES["THE_ID"], VALUES["THE_KEY"]), "s3", "eu-west-1")
-    fields = {
-        "X-Amz-Date": stamp.decode(),
-        "X-Amz-Content-SHA256": payload.decode(),
-        "Host": f"127.0.0.1:{upstream.port}",
-    }
-    request = AWSRequest("PUT", f"{upstream.url}{seen.target.decode()}", fields, b"hello")
-    request.context["timestamp"] = stamp.decode()
-    proof = signer.signature(signer.string_to_sign(request, signer.canonical_request(request)), request)
-    [sent] = seen.values(b"authorization")
-    assert sent.decode().endswith(f"Signature={proof}")
 
 
 def test_an_upload_signed_in_chunks_is_refused_with_the_switch(through):

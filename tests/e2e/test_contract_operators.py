@@ -1,5 +1,6 @@
 """What operators see of a running program: readiness, queues, and a secret that changes while calls use it."""
 
+import re
 import threading
 import time
 
@@ -85,3 +86,26 @@ def test_every_400_closes_the_connection(through):
     assert b"\r\nConnection: close\r\n" in said
     assert said.count(b"HTTP/1.1 ") == 1
     assert upstream.requests == []
+
+
+def test_what_is_left_of_the_provider_s_limit_is_shown_with_the_upstream(run, provider):
+    upstream = provider(plain(200, b"{}", ("X-Shopify-Shop-Api-Call-Limit", "32/40")), plain(200, b"{}"))
+    program = run(
+        f"upstreams:\n  shop: {{integration: shopify, url: '{upstream.url}'}}\n", SHOPIFY_ACCESS_TOKEN="shpat_x"
+    )
+    assert httpx.get(f"{program.admin}/api/upstreams/shop").json()["limits"] == []
+    for _ in range(2):
+        httpx.get(f"{program.proxy}/shop/shop.json")
+    [found] = httpx.get(f"{program.admin}/api/upstreams/shop").json()["limits"]
+    assert (found["header"], found["limit"], found["remaining"]) == ("X-Shopify-Shop-Api-Call-Limit", 40, 8)
+    assert (found["resets_in_seconds"], 0 <= found["seconds_ago"] < 60) == (None, True)
+
+
+def test_the_dashboard_shows_nothing_that_the_program_does_not_say(run):
+    program = run("upstreams:\n  stripe: {integration: stripe, mode: mock}\n")
+    [said] = httpx.get(f"{program.admin}/api/upstreams").json()["upstreams"]
+    script = httpx.get(f"{program.admin}/dashboard.js").text
+    shown = set(re.findall(r"\bupstream\.(\w+)(?:\.(\w+))?", script))
+    assert {first for first, _ in shown} <= said.keys()
+    assert [name for first, name in shown if isinstance(said[first], dict) and name and name not in said[first]] == []
+    assert ("counts", "queued") in shown

@@ -42,3 +42,12 @@ def test_each_attempt_is_shown_as_it_went_over_the_wire(run, provider):
     assert dict(first["response"]["headers"]) == {"X-Request-Id": "req-1", "Retry-After": "0", "Content-Length": "5"}
     assert (second["attempt"], second["outcome"], second["response"]["body"]) == (2, "ok", "ok")
     assert dict(second["response"]["headers"]) == {"X-Request-Id": "req-2", "Transfer-Encoding": "chunked"}
+
+
+def test_a_call_to_a_further_host_is_kept_under_the_path_that_reaches_it(run):
+    log = "debug_log: {enabled: true}\n"
+    program = run(f"{log}upstreams: {{twilio: {{integration: twilio, mode: mock, debug: {{raw: true}}}}}}\n")
+    httpx.get(f"{program.proxy}/twilio/~messaging/v1/Services?x=1")
+    program.until(lambda: httpx.get(f"{program.admin}/api/requests").json()["requests"])
+    [kept] = httpx.get(f"{program.admin}/api/requests").json()["requests"]
+    assert kept["target"] == "/~messaging/v1/Services?x=1"

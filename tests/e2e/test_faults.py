@@ -84,7 +84,7 @@ def test_only_an_operator_asks_for_faults_and_only_for_right_ones(faulty):
     program, _ = faulty
     assert httpx.post(f"{program.admin}/api/upstreams/api/faults", json={"faults": []}).status_code == 401
     wrong = ask_for(program, {"faults": [{"status": 503, "reset": True}], "for": "1m"})
-    assert wrong.status_code == 422
+    assert wrong.status_code == 400
     assert "status or reset" in wrong.json()["complaints"][0]
     assert httpx.get(f"{program.proxy}/api/x").status_code == 200
 

@@ -16,6 +16,9 @@ from urllib.parse import unquote
 
 import pytest
 
+from proxy.config.complaints import Complaints
+from proxy.config.manifest import Presets
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
@@ -123,7 +126,7 @@ def test_every_command_is_run_by_a_test_of_this_file():
     assert [curl(one) for one in run_here] == CURLS
     assert [RUN, TEST, *CURLS] == COMMANDS
     about_the_file = ["check", "explain partner", "explain partner POST /orders"]
-    assert [*about_the_file, "init", "snippet stripe python", "doctor"] == INLINE
+    assert [*about_the_file, "init", "snippet stripe python", "doctor", "webhook list"] == INLINE
     assert [kind for kind, _ in BLOCKS if kind not in ("text", "yaml")].count("python") == 1
     assert {kind for kind, _ in BLOCKS} == {"text", "sh", "python", "yaml"}
 
@@ -192,10 +195,22 @@ def test_the_five_lines_for_another_api_are_a_configuration_that_runs(served):
 
 def test_a_file_is_begun_an_sdk_pointed_and_what_is_around_looked_at(served):
     (outrigger,) = re.findall(r"`outrigger` is\s+`([^`]+)`", README)
-    begin, point, look = INLINE[3:]
+    begin, point, look = INLINE[3:6]
     assert served.type(f"OUTRIGGER_CONFIG=begun.yaml {outrigger} {begin}").startswith("wrote begun.yaml: ")
     assert 'base_addresses={"api": "http://127.0.0.1:8600/stripe"}' in served.type(f"{outrigger} {point}")
     assert "all is well" in served.type(f"STRIPE_WEBHOOK_SECRET=whsec_made_up {outrigger} {look}")
+
+
+def test_the_inbox_can_be_looked_into(served):
+    (outrigger,) = re.findall(r"`outrigger` is\s+`([^`]+)`", README)
+    listed = served.type(f"{outrigger} {INLINE[6]}")
+    assert all(" stripe " in line for line in listed.splitlines())
+
+
+def test_as_many_providers_are_known_by_name_as_it_says():
+    presets = Presets(Complaints())
+    assert f"webhooks of {len(presets.webhook_names())} providers" in README
+    assert f"[{len(list((ROOT / 'proxy' / 'integrations').glob('*/manifest.yaml')))} APIs]" in README
 
 
 def test_going_live_needs_only_what_the_readme_says(served):

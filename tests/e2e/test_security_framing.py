@@ -80,6 +80,19 @@ def test_what_could_be_read_in_two_ways_is_refused_and_nothing_behind_it_is_read
     assert len(upstream.requests) == before
 
 
+@pytest.mark.parametrize("listener", ["proxy", "webhooks"])
+def test_the_log_names_the_rule_and_none_of_the_bytes(pair: Pair, listener: str):
+    program, _ = pair
+    for fields, rule in {
+        (b"Content-Length: 0", b"Content-Length: 0"): "two Content-Length fields",
+        (b"Authorization : " + TOLD,): "a blank before a colon",
+    }.items():
+        came = exchange(getattr(program, listener), post(*fields))
+        assert (rule.encode() in came) == (listener == "proxy")  # senders of webhooks are told nothing
+        program.wait_for(f'"code":"bad_request","reason":"[A-Z][a-z]+ request: {rule}[.]"')
+    assert TOLD.decode() not in program.output
+
+
 BROKEN_CHUNKS = {
     "a size that is no hex": b"zz\r\nhello\r\n0\r\n\r\n",
     "a size with a sign": b"+5\r\nhello\r\n0\r\n\r\n",

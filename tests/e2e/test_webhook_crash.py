@@ -6,9 +6,10 @@ import signal
 import time
 from pathlib import Path
 
+from tests.support.ports import free_port
 from tests.support.program import Program
 from tests.support.scripted import ScriptedUpstream, plain
-from tests.support.senders import SECRET, Senders, free_port
+from tests.support.senders import SECRET, Senders
 
 ROUNDS = int(os.environ.get("OUTRIGGER_SOAK_ROUNDS", "3"))  # `make soak` has a hundred
 SENDERS = 6

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from proxy.edges.http1.listener import loop_factory
+from tests.support.inbox import Sender
 from tests.support.postgres import NoPostgres, PostgresServer
 
 PATIENCE = 20.0  # seconds until a test is called stuck
@@ -52,3 +53,9 @@ def fresh_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         server: PostgresServer = request.getfixturevalue("postgres")
         return server.schema
     return lambda: f"sqlite:{tmp_path_factory.mktemp('inbox')}/state/inbox.db"
+
+
+@pytest.fixture
+def event() -> Sender:
+    """Makes events for an inbox."""
+    return Sender()

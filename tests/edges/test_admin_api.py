@@ -77,12 +77,18 @@ async def test_every_answer_forbids_guessing_and_keeping_and_names_no_software()
 async def test_the_page_has_no_script_and_no_style_of_its_own_and_what_it_names_is_served():
     async with Admin() as admin:
         page = await admin.get("/")
-        named = [await admin.get(path) for path in re.findall(r'(?:href|src)="([^"]+)"', page.body.decode())]
+        named = [await admin.get(path) for path in re.findall(r'(?:href|src)="(/[^"]*)"', page.body.decode())]
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     assert b"script-src 'self'; style-src 'self'" in page.headers["content-security-policy"].encode()
     assert not re.search(rb"<style|<script(?! src)| on\w+=| style=", page.body)
     assert len(named) == 7
     assert {answer.status for answer in named} == {200}
+
+
+async def test_a_browser_is_told_of_an_icon_and_asks_for_none():
+    async with Admin() as admin:
+        page = await admin.get("/")
+    assert b'<link rel="icon" href="data:,">' in page.body
 
 
 def test_the_page_sets_what_it_is_given_as_text():
@@ -198,6 +204,7 @@ BODIES = {
     "no JSON": (b"{", ()),
     "an unknown state": (b'{"state":"ajar"}', ()),
     "a state that is no text": (b'{"state":null}', ()),
+    "a state that is a list": (b'{"state":["open"]}', ()),
     "a key too many": (b'{"state":"open","for":"5m"}', ()),
     "nothing": (b"", ()),
     "a form": (b'{"state":"open"}', ("Content-Type: application/x-www-form-urlencoded",)),
@@ -282,5 +289,5 @@ async def test_faults_that_are_wrong_are_refused_with_all_that_is_wrong():
         admin.program.complaints = ["faults[0]: given none of them"]
         answer = await admin.post("/api/upstreams/stripe/faults", {"faults": [{}]})
         unknown = await admin.post("/api/upstreams/nobody/faults", {"faults": []})
-    assert (answer.status, answer.json["complaints"]) == (422, ["faults[0]: given none of them"])
+    assert (answer.status, answer.json["complaints"]) == (400, ["faults[0]: given none of them"])
     assert (unknown.status, unknown.json["code"]) == (404, "unknown_upstream")

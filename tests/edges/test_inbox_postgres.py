@@ -6,7 +6,7 @@ import time
 import pytest
 
 from proxy.webhooks.inbox import InboxUnavailable, Kept
-from tests.support.inbox import NOON, Box, Sender
+from tests.support.inbox import NOON, Box, ids, served_again
 from tests.support.postgres import NoPostgres, PostgresServer
 
 pytestmark = pytest.mark.usefixtures("loops")
@@ -28,11 +28,6 @@ def box(url):
     return Box(url)
 
 
-@pytest.fixture
-def event():
-    return Sender()
-
-
 @pytest.fixture(scope="module")
 def mortal():
     """A server of its own, which a test may stop."""
@@ -42,20 +37,6 @@ def mortal():
         pytest.skip(f"NO POSTGRESQL: {reason}")
     yield server
     server.close()
-
-
-def ids(events):
-    return [one.arrival.event_id for one in events]
-
-
-async def served_again(inbox, event):
-    """The first answer that is no refusal, some seconds at most after the fault went away."""
-    for _ in range(50):
-        try:
-            return await inbox.put(event)
-        except InboxUnavailable:
-            await asyncio.sleep(0.2)
-    return await inbox.put(event)
 
 
 async def test_several_start_at_once_on_an_empty_database(url, event):

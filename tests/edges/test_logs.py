@@ -49,6 +49,21 @@ def test_a_failed_call_is_one_line_with_all_that_is_needed_to_find_it(pipe):
     ]
 
 
+def test_a_refusal_says_which_rule_it_was(pipe):
+    refused = Call("c-1", 0.0, reason="Ambiguous request: two Content-Length fields.")
+    pipe.logs().call_ended(refused, 400, "bad_request", 0.0)
+    (line,) = pipe.lines()
+    assert (line["code"], line["reason"]) == ("bad_request", refused.reason)
+    assert "method" not in line
+
+
+def test_what_the_webhook_listener_could_not_read_is_a_line_too(pipe):
+    pipe.logs().unread("webhooks", "bad_request", "Malformed request: a bare LF.")
+    pipe.logs(requests="none").unread("webhooks", "bad_request", "")
+    (line,) = pipe.lines()
+    assert (line["event"], line["listener"], line["reason"]) == ("unread", "webhooks", "Malformed request: a bare LF.")
+
+
 PROBLEMS = {  # what happened, and whether `problems` has a line about it
     "a plain answer": (call(), 200, "ok", False),
     "an error of the upstream": (call(), 404, "upstream_error", True),
@@ -196,7 +211,7 @@ def test_a_trace_names_our_own_places_only():
 
 def test_a_deep_trace_keeps_its_last_places():
     def dig(depth: int) -> None:
-        Logs.call_ended(None, None, 0, "", 0.0) if depth == 0 else dig(depth - 1)  # type: ignore[arg-type]
+        Logs.call_ended(None, None, 0, "", 0.0) if depth == 0 else dig(depth - 1)  # type: ignore[arg-type]  # a bug is what is wanted
 
     with pytest.raises(AttributeError) as caught:
         dig(5)

@@ -61,6 +61,18 @@ async def test_a_body_is_not_asked_for_where(sent: bytes) -> None:
     assert CONTINUE not in bench.transport.written
 
 
+async def test_a_connection_does_not_wait_for_a_body_that_an_unknown_expectation_holds_back():
+    echo = Echo()
+
+    async def handler(request: Request) -> Response:
+        return await echo(request) if request.body is None else answer(b"no", 417)
+
+    bench = Bench(handler)
+    await bench.send(expecting(b"200-ok"), GET * 2)
+    (got,) = answers(bench.transport.written)
+    assert (got.status, (b"connection", b"close") in got.headers, echo.seen) == (417, True, [])
+
+
 async def test_a_body_is_not_asked_for_behind_the_head_of_the_answer():
     async def handler(request: Request) -> Response:
         return Response(200, b"X", (), request.body.open(), None)  # an answer that is the request's own body
@@ -140,7 +152,7 @@ BETWEEN = {  # bytes around the chunks: extensions, trailers
 
 @pytest.mark.parametrize(("body", "fine"), BETWEEN.values(), ids=BETWEEN)
 @pytest.mark.parametrize("size", [1 << 20, 1_000])
-async def test_between_the_chunks_of_a_body_there_may_be(body: bytes, fine: bool, size: int) -> None:  # noqa: FBT001
+async def test_between_the_chunks_of_a_body_there_may_be(body: bytes, fine: bool, size: int) -> None:  # noqa: FBT001 - a row
     echo = Echo()
     bench = Bench(echo)
     await bench.send(CHUNKED, *(body[at : at + size] for at in range(0, len(body), size)))

@@ -102,6 +102,30 @@ async def test_an_application_that_leaves_cancels_its_call(leave: str) -> None:
         writer.close()
 
 
+@pytest.mark.parametrize("how", ["a reset", "a close"])
+async def test_an_application_that_leaves_while_nobody_reads_its_body_is_noticed(how: str) -> None:
+    """Its connection is paused then, and a paused transport is told nothing."""
+    ended: list[str] = []
+
+    async def handler(request: Request) -> Response:
+        try:
+            return await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            ended.append(how)
+            raise
+
+    async with listening(handler) as (listener, bound):
+        host, port = bound.rsplit(":", 1)
+        client = socket.create_connection((host, int(port)))
+        client.sendall(LARGE + b"x" * 100_000)  # more than is kept, less than would hold back the end
+        await soon(lambda: listener.in_flight == 1)
+        await asyncio.sleep(0.1)
+        if how == "a reset":
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        client.close()
+        await soon(lambda: ended == [how] and listener.connections == listener.in_flight == 0)
+
+
 async def test_an_application_that_leaves_while_its_answer_streams_closes_the_answer():
     closed: list[ProxyError | None] = []
     endless = [b"x" * 1_000] * 100_000

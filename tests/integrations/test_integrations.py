@@ -114,6 +114,12 @@ def test_every_snippet_stands_in_the_readme_byte_for_byte(name):
 
 
 @pytest.mark.parametrize("name", ALL)
+def test_a_snippet_without_the_path_of_the_upstream_says_that_it_needs_a_listener(name):
+    bare = [text for text in manifest(name)["snippets"].values() if "{port}" in text or "{host}" in text]
+    assert all("`listen: {host}:{port}`" in text for text in bare)
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_every_secret_has_a_variable_and_every_template_a_secret(name):
     data = manifest(name)
     secrets = data.get("secrets", {})

@@ -72,6 +72,16 @@ ANSWERS = {  # preset, status, further headers, body -> outcome, told wait, code
     "Discord says how long": ("discord", 429, (), {"retry_after": 1.25}, "rate_limited", 1.25, None),
     "S3 wants it slower": ("aws_s3", 503, XML, s3("SlowDown"), "rate_limited", None, "SlowDown"),
     "S3 waited too long for a body": ("aws_s3", 400, XML, s3("RequestTimeout"), "server_error", None, "RequestTimeout"),
+    "S3 throttles in a header": (
+        "aws_s3",
+        400,
+        ((b"X-Amzn-ErrorType", b"ThrottlingException"),),
+        {},
+        "rate_limited",
+        None,
+        "ThrottlingException",
+    ),
+    "SES wants it slower": ("aws_ses", 503, XML, s3("SlowDown"), "rate_limited", None, "SlowDown"),
     "S3 does not let in": ("aws_s3", 403, XML, s3("AccessDenied"), "refused", None, "AccessDenied"),
     "SES throttles": (
         "aws_ses",

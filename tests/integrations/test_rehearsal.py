@@ -7,10 +7,12 @@ import pytest
 
 from proxy import integrations
 from proxy.errors import UpstreamFailure
-from proxy.pipeline import Handler
+from proxy.events import Events
+from proxy.pipeline import Handler, onion
+from proxy.stages.attempt_timeout import AttemptTimeoutStage
 from proxy.timing import Alarms
 from tests.support.asking import ask, request
-from tests.support.provider import EPOCH
+from tests.support.provider import EPOCH, clock
 
 
 def fake(name: str = "stripe") -> Handler:
@@ -110,6 +112,16 @@ async def test_a_timeout_gives_no_answer_until_the_time_runs_out():
         await create(handler, "[[timeout]]")
     assert await count(handler) == 0
     assert await create(handler, "[[timeout]]") == 200
+
+
+async def test_a_timeout_takes_as_long_as_the_provider_has_for_its_first_byte():
+    loop = asyncio.get_running_loop()
+    stage = AttemptTimeoutStage(
+        "stripe", first_byte=3.0, connect=2.0, clock=clock(loop), alarms=Alarms(loop), events=Events()
+    )
+    with pytest.raises(UpstreamFailure, match="upstream_timeout"):
+        await create(onion([stage], fake()), "[[timeout]]")
+    assert 3.0 <= loop.time() < 3.1
 
 
 async def test_a_cut_answer_is_done_and_breaks_off_half_way():

@@ -107,6 +107,11 @@ def test_a_refusal_that_met_a_repeat_says_it_once():
     assert headers.count((b"X-Should-Retry", b"false")) == 1
 
 
+def test_an_address_that_is_not_allowed_is_not_worth_a_second_call():
+    headers = made_here(UpstreamFailure("egress_denied", sent=False), call(attempts=1)).headers
+    assert (b"X-Should-Retry", b"false") in headers
+
+
 def test_the_providers_word_does_not_stand_beside_ours():
     upstream = Response(500, b"", ((b"stripe-should-retry", b"true"), (b"A", b"1")), Whole(), 0)
     headers = signed(upstream, call(attempts=3, stopped="attempts"))

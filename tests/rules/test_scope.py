@@ -59,6 +59,7 @@ ROWS = {  # allow, deny, method, target, admitted
     "an encoded line feed": (("* /**",), (), "GET", b"/a%0a", False),
     "what is not UTF-8": (("* /**",), (), "GET", b"/a%ff", False),
     "what is encoded twice": (("* /**",), (), "GET", b"/a%252e", False),
+    "what one server alone decodes": (("* /**",), (), "GET", b"/a%u002e", False),
     "an encoded percent sign alone": (("* /**",), (), "GET", b"/100%25", True),
     "UTF-8 beyond ASCII": (("* /gr\u00fc\u00dfe",), (), "GET", b"/gr%C3%BC%C3%9fe", True),
 }
@@ -78,7 +79,11 @@ def test_an_overriding_method_must_be_within_the_scope_too(name):
 
 @pytest.mark.parametrize(
     "target",
-    [b"/..", b"/a/./b", b"/%2e%2e/a", b"/%252e%252e/a", b"/%25252e./a", b"/a%2f..%2fb", b"/a\\..\\b", b"/..;x"],
+    [
+        *(b"/..", b"/a/./b", b"/%2e%2e/a", b"/%252e%252e/a", b"/%25252e./a", b"/a%2f..%2fb", b"/a\\..\\b", b"/..;x"),
+        *(b"/%c0%ae%c0%ae/a", b"/.%E0%80%AE/a", b"/%u002e%U002E/a"),
+        *(b"/..%00/a", b"/..%00x/a", b"/.%0d%0a./a", b"/.%09/a"),
+    ],
 )
 def test_the_fence_refuses_dot_segments_in_every_spelling(target):
     with pytest.raises(Refusal, match="out_of_scope"):

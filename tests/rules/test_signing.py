@@ -19,30 +19,12 @@ from proxy.rules.placing import Outgoing
 from proxy.rules.schemes import compile_scheme
 from proxy.rules.signatures import KeySettings, Verified, VerifySettings
 from proxy.rules.signing import CannotSign, Pen, sign, sign_anew
-from tests.support.judging import KEY, NOW, PLAIN, TIMED
+from tests.support.judging import KEY, NOW, PLAIN, SLACK, STRIPE, TIMED
 from tests.support.pems import private_pem, public_pem
 
 URL = "https://hooks.example.test/in?given=1"
 PEN = Pen(KEY, NOW, b"evt_made_up")
 POST = Outgoing("POST", b"/in", ((b"Host", b"hooks.example.test"), (b"Content-Type", b"application/json")), b'{"a":1}')
-STRIPE = replace(
-    PLAIN,
-    signature=("header:Stripe-Signature",),
-    format="params",
-    param="v1",
-    signed="{timestamp}.{body}",
-    timestamp="param:t",
-    tolerance=300.0,
-    id=("json:/id",),
-)
-SLACK = replace(
-    PLAIN,
-    signature=("header:X-Slack-Signature",),
-    prefix="v0=",
-    signed="v0:{timestamp}:{body}",
-    timestamp="header:X-Slack-Request-Timestamp",
-    tolerance=300.0,
-)
 STANDARD = replace(
     PLAIN,
     signature=("header:webhook-signature",),

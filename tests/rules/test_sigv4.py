@@ -1,4 +1,4 @@
-"""Signatures of AWS, against the published suite, against botocore's signer, and by rule."""
+"""Signatures of AWS, against the published suite and by rule; `tests/clients` holds them to botocore's."""
 
 import hashlib
 from datetime import UTC, datetime
@@ -189,44 +189,6 @@ def read(name):
 def signed(auth, method="GET", target=b"/", headers=(), body=b"", host=b"bucket.example"):
     outgoing = Outgoing(method, target, tuple(headers), body, Place(secure=True, authority=host, path=b""))
     return dict(SigV4(auth).sign(outgoing, read, Moment(WALL, b"")).headers)
-
-
-ORACLE = {  # service, method, target, headers, body
-    "S3, listing": ("s3", "GET", b"/bucket?list-type=2&prefix=a%2Fb", {}, b""),
-    "S3, a key with odd characters": ("s3", "PUT", b"/bucket/a%20b/%C3%A4.txt", {"Content-Type": "text/plain"}, b"hi"),
-    "SES, JSON": ("ses", "POST", b"/v2/email/outbound-emails", {"Content-Type": "application/json"}, b'{"a":1}'),
-    "DynamoDB, an x-amz header": ("dynamodb", "POST", b"/", {"X-Amz-Target": "DynamoDB_20120810.List"}, b"{}"),
-    "a path that is encoded twice": ("execute-api", "GET", b"/a%20b/c%2Fd", {}, b""),
-}
-
-
-@pytest.mark.parametrize(("service", "method", "target", "headers", "body"), ORACLE.values(), ids=ORACLE)
-@pytest.mark.parametrize("session", [None, "session"])
-def test_botocore_signs_alike(service, method, target, headers, body, session):
-    auth = pytest.importorskip("botocore.auth")
-    from botocore.awsrequest import AWSRequest  # noqa: PLC0415 - only where it is installed
-    from botocore.credentials import Credentials  # noqa: PLC0415
-
-    ours = signed(
-        settings(service, session_token=session),
-        method,
-        target,
-        [(name.encode(), value.encode()) for name, value in headers.items()],
-        body,
-    )
-    kind = auth.S3SigV4Auth if service == "s3" else auth.SigV4Auth
-    signer = kind(Credentials("AKIDEXAMPLE", KEY.decode(), "token==" if session else None), service, "eu-west-1")
-    request = AWSRequest(method, f"https://bucket.example{target.decode()}", dict(headers), body)
-    if service == "s3":
-        request.headers["X-Amz-Content-SHA256"] = hashlib.sha256(body).hexdigest()
-    request.headers["X-Amz-Date"] = "20150830T123600Z"
-    if session:
-        request.headers["X-Amz-Security-Token"] = "token=="
-    request.context["timestamp"] = "20150830T123600Z"
-    canonical = signer.canonical_request(request)
-    proof = signer.signature(signer.string_to_sign(request, canonical), request)
-    assert ours[b"Authorization"].decode().endswith(f"Signature={proof}")
-    assert f"SignedHeaders={signer.signed_headers(signer.headers_to_sign(request))}," in ours[b"Authorization"].decode()
 
 
 def test_what_a_hop_may_change_is_not_signed():

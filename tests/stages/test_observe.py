@@ -56,6 +56,14 @@ async def test_raised(error, status, outcome):
     assert observed.heard.all == [("started", "stripe"), ("ended", status, outcome, 1.0)]
 
 
+@pytest.mark.parametrize("error", [Refusal("rate_limited", "why"), UpstreamFailure("tls_error", "why", sent=False)])
+async def test_why_a_call_was_refused_or_failed_is_noted(error):
+    observed = Observed(error)
+    with pytest.raises(type(error)):
+        await observed()
+    assert observed.call.reason == "why"
+
+
 BROKEN = {
     "a body that broke off counts under its failure": (UpstreamFailure("upstream_reset", sent=True), "upstream_reset"),
     "an application that left during the body": (ClientGone(), "client_gone"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from proxy.body import Body, Whole
+from proxy.body import whole_body
 from proxy.model import Call, Request
 from proxy.pipeline import Handler
 
@@ -35,7 +35,7 @@ def request(
 ) -> Request:
     call = Call(id="call", started=0.0, base=BASE, upstream="upstream", method=method)
     fields = tuple((name.encode(), value.encode()) for name, value in (headers or {}).items())
-    sent = None if body is None else Body(Whole(body), len(body), keep=len(body))
+    sent = None if body is None else whole_body(body)
     return Request(method, target.encode(), fields, sent, call, origin=origin)
 
 

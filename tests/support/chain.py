@@ -2,11 +2,12 @@
 
 import asyncio
 
-from proxy import app
+from proxy.chain import stages_for
 from proxy.edges.http1.pool import Resolver
 from proxy.edges.secret_sources import Secrets
 from proxy.errors import ClientGone, ProxyError
 from proxy.model import Call, Headers, Request, Response
+from proxy.parts import Parts
 from proxy.pipeline import onion
 from proxy.timing import Alarms, Waits
 from proxy.upstream import UpstreamSettings, UpstreamState
@@ -25,7 +26,7 @@ class Chain:
         self.settings = UpstreamSettings(name="stripe", url="https://api.stripe.com", **settings)
         self.state = UpstreamState(self.settings)
         times, alarms = clock(self.loop), Alarms(self.loop)
-        parts = app.Parts(
+        parts = Parts(
             loop=self.loop,
             clock=times,
             dice=lambda: 0.5,
@@ -35,7 +36,7 @@ class Chain:
             secrets=Secrets({}, {}, now=times.now, events=self.heard, learn=lambda _name, _value: None),
             resolver=Resolver(),
         )
-        self.stages = app.stages_for(self.settings, self.state, parts)
+        self.stages = stages_for(self.settings, self.state, parts)
         self._handler = onion(self.stages, self.provider)
 
     async def __call__(

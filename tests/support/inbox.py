@@ -1,12 +1,13 @@
 """An inbox on a store of a test, with a wall clock that the test can move, and events to put into it."""
 
 import asyncio
+from collections.abc import Sequence
 
 from proxy.config.schema import InboxSettings
 from proxy.edges.inbox_store import OpenInbox, open_inbox
 from proxy.events import Events
 from proxy.timing import Clock
-from proxy.webhooks.inbox import Arrival
+from proxy.webhooks.inbox import Arrival, InboxUnavailable, Kept, Stored
 
 NOON = 1_790_000_000.0
 
@@ -78,3 +79,18 @@ class Sender:
     def pulled(self, name: str | None = None, **about: object) -> Arrival:
         """One that waits to be pulled."""
         return self(name, **{"state": "waiting", "next_at": None, **about})
+
+
+def ids(events: Sequence[Stored]) -> list[str | None]:
+    """The provider's ids, in the order of the events."""
+    return [one.arrival.event_id for one in events]
+
+
+async def served_again(inbox: OpenInbox, event: Arrival) -> Kept:
+    """The first answer that is no refusal, some seconds at most after the fault went away."""
+    for _ in range(100):
+        try:
+            return await inbox.put(event)
+        except InboxUnavailable:
+            await asyncio.sleep(0.1)
+    return await inbox.put(event)

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from proxy.webhooks.inbox import Arrival, Kept, Stored
+from proxy.webhooks.inbox import UNDELIVERED, Arrival, Kept, Stored
 
 END = float("inf")
 WEEK = 7 * 86_400.0
-UNDELIVERED = {"pending", "waiting"}
 
 
 @dataclass

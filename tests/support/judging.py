@@ -15,7 +15,24 @@ NOW = 1_790_000_000
 KEY = b"made-up-secret"
 PLAIN = VerifySettings(scheme="hmac", signature=("header:X-Sig",), signed="{body}", secrets=("key",))
 TIMED = replace(PLAIN, signed="{timestamp}.{body}", timestamp="header:X-Time", tolerance=300.0)
-
+STRIPE = replace(
+    PLAIN,
+    signature=("header:Stripe-Signature",),
+    format="params",
+    param="v1",
+    signed="{timestamp}.{body}",
+    timestamp="param:t",
+    tolerance=300.0,
+    id=("json:/id",),
+)
+SLACK = replace(
+    PLAIN,
+    signature=("header:X-Slack-Signature",),
+    prefix="v0=",
+    signed="v0:{timestamp}:{body}",
+    timestamp="header:X-Slack-Request-Timestamp",
+    tolerance=300.0,
+)
 
 SAID = st.recursive(  # whatever a JSON member may be, letters that are half a letter among them
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=9),

@@ -4,9 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from proxy.webhooks.inbox import Arrival, InboxUnavailable, Kept, Page, State, Stats, Stored
-
-UNDELIVERED = ("pending", "waiting")
+from proxy.webhooks.inbox import UNDELIVERED, Arrival, InboxUnavailable, Kept, Page, State, Stats, Stored
 
 
 class MemoryInbox:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from proxy import app, integrations
+from proxy import integrations
 from proxy.body import Body, Whole
 from proxy.capabilities.chat import ChatSettings
 from proxy.capabilities.front import Front
@@ -13,11 +13,14 @@ from proxy.capabilities.idempotency import Keys
 from proxy.capabilities.inventory import InventorySettings
 from proxy.capabilities.payments import PaymentSettings
 from proxy.capabilities.sms import SmsSettings
+from proxy.chain import stages_for
 from proxy.edges.http1.pool import Resolver
 from proxy.edges.secret_sources import Secrets
+from proxy.errors import UpstreamFailure
 from proxy.gateway import Gateway
 from proxy.integrations.standing_behind import Mocks
-from proxy.model import Call, Request
+from proxy.model import Call, Headers, Request
+from proxy.parts import Parts
 from proxy.pipeline import Handler, onion
 from proxy.rules.callers import Callers, Hosts
 from proxy.rules.retry import IdempotencySettings, RetrySettings
@@ -26,6 +29,18 @@ from proxy.upstream import Snapshot, Upstream, UpstreamSettings, UpstreamState
 from tests.support.attempts import Heard
 from tests.support.provider import Line, Provider, clock
 
+JSON: Headers = ((b"Content-Type", b"application/json"),)
+CHARGE = {"amount": 1999, "currency": "eur", "source": "tok_visa"}
+GOOD = {
+    "payments/charge": CHARGE,
+    "sms/send": {"to": "+15005550006", "text": "hello", "from": "+15005550006"},
+    "chat/post": {"channel": "#alerts", "text": "disk full"},
+    "inventory/get": {"sku": "SKU-1"},
+    "inventory/reserve": {"sku": "SKU-2", "quantity": 2, "reference": "order-1"},
+}
+RESET = UpstreamFailure("upstream_reset", sent=True)
+REFUSED = UpstreamFailure("connect_refused", sent=False)
+PAID = json.dumps({"id": "pi_1", "status": "succeeded", "amount": 1999, "currency": "eur"}).encode()
 UNKEYED = RetrySettings(idempotency=IdempotencySettings(header=None))
 BEHIND: Mapping[str, tuple[str, Any, RetrySettings]] = {  # capability -> integration, settings, retry of its preset
     "payments": ("stripe", PaymentSettings(provider="stripe", upstream="stripe"), RetrySettings()),
@@ -98,7 +113,7 @@ class Side:
         times = clock(self.loop)
         settings = UpstreamSettings(name=name, url=f"https://{name}.example", integration=name, **more)
         state = UpstreamState(settings)
-        parts = app.Parts(
+        parts = Parts(
             loop=self.loop,
             clock=times,
             dice=lambda: 0.5,
@@ -108,4 +123,4 @@ class Side:
             secrets=Secrets({}, {}, now=times.now, events=self.heard, learn=lambda _name, _value: None),
             resolver=Resolver(),
         )
-        return Upstream(settings, state, onion(app.stages_for(settings, state, parts), handler))
+        return Upstream(settings, state, onion(stages_for(settings, state, parts), handler))

@@ -4,11 +4,12 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from itertools import count
 from pathlib import Path
+
+from tests.support.ports import free_port
 
 try:
     import psycopg
@@ -57,7 +58,7 @@ class PostgresServer:
         except subprocess.CalledProcessError as error:
             raise NoPostgres(f"initdb failed: {error.stderr}") from None
         (self._data / "pg_hba.conf").write_text("local all postgres trust\nhost all clerk 127.0.0.1/32 scram-sha-256\n")
-        self.port = _free_port()
+        self.port = free_port()
         self.start()
         self.ask(f"CREATE ROLE clerk LOGIN PASSWORD '{self.PASSWORD}' CREATEDB")
 
@@ -161,9 +162,3 @@ def _user() -> str | None:
     if not shutil.which("setpriv"):
         raise NoPostgres("the tests run as root, and there is no `setpriv`")
     return "postgres"
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])

@@ -2,7 +2,6 @@
 
 import hmac
 import json
-import socket
 import threading
 import time
 from http.client import HTTPConnection, HTTPException
@@ -19,12 +18,6 @@ def proof(body: bytes, secret: str = SECRET) -> dict[str, str]:
     now = int(time.time())
     mac = hmac.digest(secret.encode(), b"%d.%b" % (now, body), "sha256").hex()
     return {"Stripe-Signature": f"t={now},v1={mac}"}
-
-
-def free_port() -> int:
-    """One that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return int(one.getsockname()[1])
 
 
 class Senders:

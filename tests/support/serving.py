@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from aiohttp import web
 
-from proxy.body import Body, Whole
+from proxy.body import whole_body
 from proxy.model import Call, Request
 from proxy.pipeline import Handler
 
@@ -56,7 +56,7 @@ async def _answered(handler: Handler, incoming: web.Request, name: str, rest: st
     base = f"{incoming.scheme}://{incoming.host}/{name}".encode()
     call = Call(id="call", started=0.0, base=base, upstream=name, method=incoming.method)
     content = await incoming.read()
-    body = Body(Whole(content), len(content), keep=len(content)) if content else None
+    body = whole_body(content) if content else None
     target = f"/{rest}".encode()
     response = await handler(Request(incoming.method, target, incoming.raw_headers, body, call, origin=origin))
     pieces = []

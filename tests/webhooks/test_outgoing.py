@@ -1,6 +1,7 @@
 """An old event is signed so that the provider's own SDK takes it."""
 
 import time
+from dataclasses import replace
 
 import pytest
 import stripe
@@ -11,19 +12,10 @@ from proxy.rules.credentials import Secret
 from proxy.rules.signatures import KeySettings, VerifySettings
 from proxy.webhooks.inbox import Arrival
 from proxy.webhooks.outgoing import Unsigned, Writer
+from tests.support import judging
 
 SECRET = "whsec_made-up-for-this-test"
-STRIPE = VerifySettings(
-    scheme="hmac",
-    signature=("header:Stripe-Signature",),
-    format="params",
-    param="v1",
-    signed="{timestamp}.{body}",
-    timestamp="param:t",
-    tolerance=300.0,
-    id=("json:/id",),
-    secrets=("newest", "old"),
-)
+STRIPE = replace(judging.STRIPE, secrets=("newest", "old"))
 BODY = b'{"id": "evt_1", "object": "event", "type": "charge.succeeded", "data": {"object": {}}}'
 HOURS = 5 * 3600.0
 

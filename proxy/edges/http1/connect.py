@@ -137,8 +137,13 @@ class Tls:
 
     def _made(self) -> ssl.SSLContext:
         settings = self._settings
-        context = ssl.create_default_context(cafile=settings.ca)
-        context.keylog_filename = None  # type: ignore[assignment]  # SSLKEYLOGFILE would write down every secret
+        # what `ssl.create_default_context` makes, but for the file that SSLKEYLOGFILE names: it would be opened, and
+        # would come to hold every secret
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if settings.ca is None:
+            context.load_default_certs()
+        else:
+            context.load_verify_locations(settings.ca)
         context.minimum_version = _VERSIONS[settings.min_version]
         if settings.cert is not None:
             context.load_cert_chain(settings.cert, settings.key, password="")  # else it asks on the terminal

@@ -15,6 +15,7 @@ from proxy.edges.http1.wire import FieldCodes, Inbox
 from proxy.errors import Refusal
 from proxy.model import Headers
 from proxy.rules.framing import Framing, SoundHosts, framing_of
+from proxy.rules.malformed import broken_rule
 from proxy.rules.recent import Recent
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ _CHUNKED_HEAD = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 # A request's head that may be served: method, target, headers, how its body is framed, and whether the connection may
-# stay (neither HTTP/1.0 nor `Connection: close`). A plain tuple, taken apart where it arrives: a named one costs as
-# much to make as all the checks on a head without a body.
+# stay (no HTTP/1.0, no `Connection: close`, and the body will come). A plain tuple, taken apart where it arrives: a
+# named one costs as much to make as all the checks on a head without a body.
 Head = tuple[str, bytes, Headers, Framing, bool]
 
 
@@ -76,10 +77,10 @@ class Heads:
         except httptools.HttpParserUpgrade:
             upgrade = True  # the end of a message is ours to say
         except httptools.HttpParserError:
-            raise _malformed() from None
+            raise _malformed(raw) from None
         keep = self._keep
         if keep is None:
-            raise _malformed()
+            raise _malformed(raw)
         headers = tuple(self._fields)
         limits = self._limits
         if len(headers) > limits.fields:
@@ -89,7 +90,7 @@ class Heads:
         method = parser.get_method()
         framing = framing_of(raw, method, self._target, headers, self._codes, self._hosts)
         self._fresh = keep and not upgrade and framing.length == 0  # then the message ended with its head
-        return method.decode("ascii"), self._target, headers, framing, keep and framing.current
+        return method.decode("ascii"), self._target, headers, framing, keep and framing.current and framing.sure
 
     def on_url(self, url: bytes) -> None:
         self._target = url
@@ -119,14 +120,14 @@ def _search_head(raw: bytes, seen: int, limits: Limits) -> tuple[int, int] | Non
     if start == len(raw) or raw[start:] == b"\r":
         return None
     if not 65 <= raw[start] <= 90:  # no method begins otherwise, a fifth empty line neither
-        raise _malformed()
+        raise _malformed(raw[start:])
     if raw.find(b"\n", start, start + limits.line + 2) < 0 and len(raw) - start >= limits.line + 2:
         raise _too_large(f"a request line of more than {limits.line} bytes")
     end = raw.find(b"\r\n\r\n", max(start, seen - 3), limits.head)
     if end >= 0:
         return start, end + 4
     if _BARE_LF.search(raw, max(start, seen), limits.head) is not None:
-        raise _malformed()
+        raise _malformed(raw[start:])
     if len(raw) >= limits.head:
         raise _too_large(f"a request head of more than {limits.head} bytes")
     return None
@@ -184,8 +185,8 @@ class Chunks:
         self.over = True
 
 
-def _malformed() -> Refusal:
-    return Refusal("bad_request", "The request head is malformed.")
+def _malformed(head: bytes) -> Refusal:
+    return Refusal("bad_request", f"Malformed request: {broken_rule(head)}.")
 
 
 def _too_large(rule: str) -> Refusal:

@@ -12,7 +12,7 @@ from proxy.body import Body
 from proxy.edges.http1.request_reader import Chunks, Head, find_head
 from proxy.edges.http1.response_writer import BROKEN, CUT, OPEN, Writer
 from proxy.edges.http1.service import Service, host_of
-from proxy.edges.http1.wire import HIGH_WATER, Inbox, reset
+from proxy.edges.http1.wire import HIGH_WATER, Inbox, left_unheard, reset
 from proxy.errors import ClientGone, Refusal
 from proxy.model import Request, Response
 from proxy.pipeline import Handler
@@ -108,10 +108,10 @@ class ServerConnection(asyncio.Protocol):
         elif state == HEAD:
             if age > limits.head_time:
                 self._refuse(Refusal("request_timeout", "The request head was not complete in time."), self._rest)
-        elif state == CLOSED:
-            if age > limits.idle:
+        elif state == CLOSED or self._task is not None:
+            if age > limits.idle if state == CLOSED else left_unheard(self._transport):
                 reset(self._transport)
-        elif self._task is None and age > (LINGER_TIME if state == LINGER else limits.head_time):
+        elif age > (LINGER_TIME if state == LINGER else limits.head_time):
             self._close()  # LENGTH without a task: the rest of a body that nobody wants does not come
 
     def drain(self, before: float) -> None:
@@ -144,7 +144,7 @@ class ServerConnection(asyncio.Protocol):
 
     def _begin(self, head: Head, rest: bytes) -> None:
         method, target, headers, framing, self._keep = head
-        length, self._expecting, self._current = framing
+        length, self._expecting, self._current, _ = framing
         self._rest, body = b"", None
         if length == 0:
             self._state, arrived = BUSY, self._hold

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
-from proxy.integrations.memory import Ids
+from proxy.integrations.ids import Ids
 from proxy.integrations.slack import files, messages
 from proxy.integrations.slack.arguments import Arguments
 from proxy.integrations.slack.workspace import TEAM, Message, Record, Refused, Workspace

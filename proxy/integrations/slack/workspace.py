@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy.integrations.memory import Ids, Shelf
+from proxy.capabilities.memory import Shelf
+from proxy.integrations.ids import Ids
 
 Record = dict[str, Any]
 

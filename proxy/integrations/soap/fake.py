@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from proxy.integrations.memory import Ids, Shelf
+from proxy.capabilities.memory import Shelf
+from proxy.integrations.ids import Ids
 from proxy.integrations.soap.envelope import (
     SOAP11,
     SOAP12,

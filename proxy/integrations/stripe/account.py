@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
-from proxy.integrations.memory import Ids, Shelf
+from proxy.capabilities.memory import Shelf
+from proxy.integrations.ids import Ids
 from proxy.integrations.stripe.cards import Card
 from proxy.integrations.stripe.refusals import missing
 

@@ -8,8 +8,9 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import NamedTuple
 
+from proxy.capabilities.memory import Shelf
 from proxy.integrations import forms
-from proxy.integrations.memory import Ids, Shelf
+from proxy.integrations.ids import Ids
 from proxy.integrations.routes import Routes
 from proxy.integrations.stand_in import Asked, Said, StandIn, Tell, Told, said_json, silent
 from proxy.integrations.stripe import charges, customers, listing, payment_intents, payment_methods

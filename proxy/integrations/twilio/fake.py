@@ -13,8 +13,9 @@ from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlencode
 
+from proxy.capabilities.memory import Shelf
 from proxy.integrations import forms
-from proxy.integrations.memory import Ids, Shelf
+from proxy.integrations.ids import Ids
 from proxy.integrations.routes import Routes
 from proxy.integrations.stand_in import Asked, Said, StandIn, Tell, Told, said_json, silent
 from proxy.integrations.twilio.segments import segments
