@@ -16,6 +16,7 @@ from proxy.errors import Refusal
 Dice = Callable[[], float]  # uniform in [0, 1)
 LEAST = 0.001  # seconds; uvloop's clock and timers know no less, and its clock may be that much behind
 LOOK = 0.016  # seconds at most until a new alarm is sorted
+LAST_WORDS = 0.1  # seconds before the end of a grace that are left to an answer
 TICK = 0.018  # seconds; alarms within one tick share a timer of the loop. With LEAST still under 20 ms late
 
 
@@ -142,7 +143,7 @@ class Waits:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._waiting: set[tuple[float, asyncio.Future[bool]]] = set()
+        self._waiting: set[tuple[float, float, asyncio.Future[bool]]] = set()  # expected end, limit, signal
         self.until = math.inf
 
     async def sleep_until(self, when: float) -> None:
@@ -152,13 +153,17 @@ class Waits:
     async def wait(self, signal: asyncio.Future[bool], when: float, *, ends: float | None = None) -> bool:
         """True when someone set `signal`'s result, False when it is `when`. Raises `Refusal` `draining`.
 
-        `ends`: when the signal is expected, where that is known; a drain then asks about that and not about `when`.
+        `ends`: when the signal is to be expected at the earliest, where that is known; a drain then asks about that and
+        not about `when`, and ends the wait only shortly before the grace is over.
         """
-        entry = (when if ends is None else ends, signal)
-        if entry[0] > self.until:
+        expected = when if ends is None else ends
+        if expected > self.until:
             raise draining()
+        entry = (expected, when, signal)
         timer = None if when == math.inf else self._loop.call_at(when, self._over, signal, when)
         self._waiting.add(entry)
+        if self.until != math.inf:
+            self._end_early(when, signal)
         try:
             return await signal
         finally:
@@ -169,9 +174,16 @@ class Waits:
     def drain(self, until: float) -> None:
         """No wait may go on beyond `until` from now on; those that would are refused."""
         self.until = until
-        for when, signal in tuple(self._waiting):
-            if when > until and not signal.done():
-                signal.set_exception(draining())
+        for expected, when, signal in tuple(self._waiting):
+            if expected > until:
+                _refuse(signal)
+            else:
+                self._end_early(when, signal)
+
+    def _end_early(self, when: float, signal: asyncio.Future[bool]) -> None:
+        """One that may end in the grace, and may not, is refused while there is still time to say so."""
+        if when > self.until:
+            self._loop.call_at(self.until - LAST_WORDS, _refuse, signal)
 
     def _over(self, signal: asyncio.Future[bool], when: float) -> None:
         if signal.done():
@@ -180,6 +192,11 @@ class Waits:
             self._loop.call_at(when + LEAST, self._over, signal, when)
         else:
             signal.set_result(False)
+
+
+def _refuse(signal: asyncio.Future[bool]) -> None:
+    if not signal.done():
+        signal.set_exception(draining())
 
 
 def too_late() -> Refusal:

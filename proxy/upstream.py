@@ -131,7 +131,10 @@ class UpstreamState:
 
     def adopt(self, settings: UpstreamSettings) -> None:
         """Goes on under new settings with all counts kept."""
-        self.breaker.adopt(settings.breaker or BreakerSettings(), settings.timeout.total)
+        if settings.breaker is None:  # nobody asks it any more: one that was open must not look open for ever
+            self.breaker = Breaker(BreakerSettings(), settings.timeout.total)
+        else:
+            self.breaker.adopt(settings.breaker, settings.timeout.total)
         self.cooldown.adopt(settings.cooldown)
         if settings.rate_limit is None:
             self.limiter = None

@@ -179,3 +179,14 @@ async def test_a_drain_leaves_alone_a_wait_whose_signal_is_expected_in_time():
     assert loop.time() == 2.0
     with pytest.raises(Refusal, match="draining"):
         await waits.wait(loop.create_future(), 60.0, ends=4.0)
+
+
+@pytest.mark.parametrize("begun", [0.0, 2.0], ids=["before the drain", "in it"])
+async def test_a_wait_that_might_have_ended_in_the_grace_is_refused_shortly_before_that_is_over(begun):
+    loop = asyncio.get_running_loop()
+    waits = Waits(loop)
+    loop.call_at(1.0, waits.drain, 3.0)
+    await asyncio.sleep(begun)
+    with pytest.raises(Refusal, match="draining"):
+        await waits.wait(loop.create_future(), 60.0, ends=loop.time())
+    assert loop.time() == pytest.approx(2.9)

@@ -194,7 +194,7 @@ class Overview:
             "counts": {
                 "in_flight": state.gate.in_flight,
                 "queued": self._waiting[upstream.name],
-                "retry_budget": state.budget.left(now),
+                "retry_budget": round(state.budget.left(now), 3),
             },
             "faults": _faults(self._served.faults(upstream.name), now),
             "unsafe": [line for line in settings.unsafe if re.match(rf"upstreams\.{upstream.name}[ .]", line)],

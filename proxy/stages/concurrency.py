@@ -57,8 +57,9 @@ class ConcurrencyStage:
         if waiter is None:
             raise self._refusal(call, "and so is its queue")
         try:
+            limit = min(began + self._settings.max_wait, call.deadline)
             with self._queue.holding(call):
-                in_time = await self._waits.wait(admitted, min(began + self._settings.max_wait, call.deadline))
+                in_time = await self._waits.wait(admitted, limit, ends=began)
         except BaseException:
             self._gate.give_up(waiter)
             raise

@@ -34,6 +34,8 @@ class RateLimitStage:
         self._queue = Queue(upstream, clock, events)
 
     async def __call__(self, request: Request, call_next: Handler) -> Response:
+        if request.fresh:  # the same attempt once more, behind a stale connection: it has had its turn
+            return await call_next(request)
         call, now = request.call, self._clock.now()
         limit = now
         if self._settings.mode == "wait":

@@ -39,7 +39,7 @@ class Caller(threading.Thread):
         while True:
             try:
                 client = connect(self._url)
-            except ConnectionRefusedError:
+            except ConnectionError:  # refused, or taken by the kernel and reset as the socket closed
                 return
             with client:
                 if not self._ask(client):

@@ -66,6 +66,10 @@ def test_settings_are_shown_with_where_they_came_from(overview):
     assert shown["timeout.connect"] == {"value": "2s", "from": "default"}
 
 
+def test_a_budget_that_nobody_used_is_shown_as_the_ten_repeats_that_it_is(overview):
+    assert str(overview.upstream("pay")["counts"]["retry_budget"]) == "10.0"
+
+
 def test_another_upstream_whose_name_begins_alike_is_not_shown(overview):
     assert overview.upstream("pay")["unsafe"] == ["upstreams.pay is live and has no scope"]
     theirs = overview.upstream("pay-old")["unsafe"]

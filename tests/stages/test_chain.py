@@ -79,6 +79,12 @@ async def test_a_call_refused_without_a_told_wait_comes_back_after_a_second_then
     assert chain.provider.times == pytest.approx([0.0, 1.05, 3.15])
 
 
+async def test_an_attempt_that_met_a_stale_connection_takes_one_turn_of_the_rate():
+    chain = Chain(StaleConnection(sent=True), FINE, rate_limit=RateLimitSettings(rate=0.1, burst=1, mode="reject"))
+    assert await outcome(chain) == 200
+    assert await outcome(chain) == "rate_limited"
+
+
 async def test_a_wait_that_nobody_told_is_never_too_long_a_told_one_and_does_not_count_as_told():
     chain = Chain(says(429), FINE, retry=RetrySettings(max_retry_after=0.5))
     assert (await chain("POST")).status == 200

@@ -195,7 +195,19 @@ async def test_a_shutdown_refuses_those_who_wait_longer_than_it_lasts():
     await asyncio.sleep(1)
     setting.waits.drain(21.0)
     assert (await refused(waiting)).code == "draining"
+    assert 20.0 < setting.loop.time() < 21.0
     assert (setting.gate.in_flight, setting.gate.queued) == (1, 0)
+
+
+async def test_a_place_that_comes_back_while_it_lasts_is_taken():
+    setting = Setting(max_wait=60.0)
+    first = await setting.attempt()
+    waiting = setting.start()
+    await asyncio.sleep(1)
+    setting.waits.drain(21.0)
+    setting.loop.call_at(5.0, first.close)
+    assert (await waiting).status == 200
+    assert setting.provider.times == [0.0, 5.0]
 
 
 schedules = st.lists(
