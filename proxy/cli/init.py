@@ -127,7 +127,7 @@ def _needs(manifest: Manifest) -> str:
 
 def _webhooks(hooked: dict[str, Manifest], *, commented: bool) -> Iterator[str]:
     mark = "# " if commented else ""
-    yield "# Verified events, handed to the application."
+    yield "# Verified events, safe on disk before their sender hears 2xx, then delivered to the application."
     yield f"{mark}webhooks:"
     for name, manifest in hooked.items():
         where = f"{name.upper()}_WEBHOOK"
@@ -136,7 +136,7 @@ def _webhooks(hooked: dict[str, Manifest], *, commented: bool) -> Iterator[str]:
         yield f"{mark}    integration: {name}"
         if _signs_its_address(manifest):
             yield f'{mark}    public_url: "${{{where}_URL:-https://hooks.example/{name}}}" # as the provider knows it'
-        yield f'{mark}    deliver: {{url: "${{{where}_TARGET:-http://127.0.0.1:8000/hooks/{name}}}", mode: sync}}'
+        yield f'{mark}    deliver: {{url: "${{{where}_TARGET:-http://127.0.0.1:8000/hooks/{name}}}"}}'
 
 
 def _signs_its_address(manifest: Manifest) -> bool:

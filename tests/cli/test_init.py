@@ -52,3 +52,4 @@ def test_every_integration_in_every_mode(tmp_path, name, mode, webhooks):
     assert found.upstreams[name].mode == mode or not integrations.has_fake(name)
     assert load(tmp_path / "config.yaml", {f"{name.upper()}_MODE": "live"}).upstreams[name].mode == "live"
     assert bool(found.webhooks) <= webhooks
+    assert {one.deliver.mode for one in found.webhooks.values()} <= {"stored"}
