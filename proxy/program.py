@@ -107,7 +107,7 @@ class Program:
         for one in self.settings.upstreams.values():
             if one.listen is not None:
                 direct = self.gateway.direct(one.name)
-                await self._listen(f"upstream {one.name}", one.listen, direct, PROXY, self.gateway.refuse)
+                await self._listen(f"upstreams.{one.name}", one.listen, direct, PROXY, self.gateway.refuse)
         await self._listen("webhooks", listen.webhooks, self._webhooks.server, WEBHOOKS, self._webhooks.server.refuse)
         self.bound["admin"] = await self._admin.start(listen.admin)
         self._warn()

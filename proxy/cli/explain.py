@@ -38,7 +38,8 @@ def explain(path: Path, what: str, *, json_output: bool = False) -> int:
     everything = rows(settings)
     found = _about(what, everything, settings)
     if not found:
-        names = [*settings.upstreams, *(row.key for row in everything)]
+        sections = dict.fromkeys(row.key.partition(".")[0] for row in everything)
+        names = [*settings.upstreams, *sections, *(row.key for row in everything)]
         meant = near(what, [*names, *(row.key.partition(".")[2].partition(".")[2] for row in everything)])
         print(f"nothing here is called {what}" + (f"; did you mean {meant}?" if meant else ""))
         return 2

@@ -127,7 +127,7 @@ def _needs(manifest: Manifest) -> str:
 
 def _webhooks(hooked: dict[str, Manifest], *, commented: bool) -> Iterator[str]:
     mark = "# " if commented else ""
-    yield "# Verified events, handed to the application."
+    yield "# Verified events, safe on disk before their sender hears 2xx, then delivered to the application."
     yield f"{mark}webhooks:"
     for name, manifest in hooked.items():
         where = f"{name.upper()}_WEBHOOK"

@@ -54,7 +54,9 @@ async def _serve(settings: Settings, warnings: list[str]) -> int:
         loop.add_signal_handler(one, told_to_stop)
     loop.add_signal_handler(signal.SIGHUP, program.reload)
     bound = program.bound
-    print(f"listening proxy={bound['proxy']} webhooks={bound['webhooks']} admin={bound.get('admin')}", flush=True)
+    places = [f"{name}={bound[name]}" for name in ("proxy", "webhooks", "admin")]
+    places += [f"{name}={where}" for name, where in bound.items() if name.startswith("upstreams.")]
+    print("listening", *places, flush=True)
     for line in hints(settings, bound["proxy"]):
         print(f"try: {line}", flush=True)
     process.settle()

@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
@@ -31,6 +32,16 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="for programs")]
 Shown = Mapping[str, Any]
 
+
+class State(StrEnum):
+    """What became of an event."""
+
+    PENDING = "pending"
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
+
 app = typer.Typer(
     name="webhook", help="The inbox: what came, what became of it, what was refused and why.", no_args_is_help=True
 )
@@ -41,7 +52,7 @@ app.command(epilog="Example: outrigger webhook verify --webhook stripe --last")(
 @app.command("list", epilog="Example: outrigger webhook list --webhook stripe --state dead")
 def list_events(
     webhook: Annotated[str | None, typer.Option(help="events of this webhook only")] = None,
-    state: Annotated[str | None, typer.Option(help="pending, waiting, delivered or dead")] = None,
+    state: Annotated[State | None, typer.Option(help="what became of it")] = None,
     limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=1000, help="how many of the last events")] = 20,
     config: Config = None,
     *,

@@ -88,7 +88,7 @@ class Document:
         )
         self._check(settings, names)
         settings = capabilities.completed(settings, root, complaints)
-        settings = replace(settings, secrets={**secrets, **self._brought(settings, names, tested)})
+        settings = self._with_presets(replace(settings, secrets=secrets), names, tested)
         judgement = Judgement(settings, self._presets, tested, self._environ)
         judgement.complain(root, complaints)
         return settings if complaints else judgement.judged(root)
@@ -111,19 +111,22 @@ class Document:
             if manifest is not None:
                 yield Use(manifest, "live", webhooks.needed(node))
 
-    def _brought(self, settings: Settings, own: Collection[str], tested: Mapping[str, str]) -> dict[str, SecretSource]:
-        """The sources of presets: those that are needed and that the file does not give."""
+    def _with_presets(self, settings: Settings, own: Collection[str], tested: Mapping[str, str]) -> Settings:
+        """With the sources that presets bring: those that are needed and that the file does not give."""
         found: dict[str, SecretSource] = {}
+        where: dict[str, str] = {}
         for upstream in settings.upstreams.values():
             manifest = self._presets.manifest(upstream.integration or "")
             if manifest is not None and upstream.mode != "mock":
-                found |= brought(manifest, upstream.mode, secret_names(upstream) - set(own), tested)
+                new = brought(manifest, upstream.mode, secret_names(upstream) - set(own), tested)
+                found |= new
+                where |= {f"secrets.{name}.env": f"preset {upstream.integration}" for name in new}
         for webhook in settings.webhooks.values():
             variables = self._presets.webhook_variables(webhook.integration or "")
             for name in set(webhook.verify.named_secrets) - set(own):
                 found[name] = SecretSource(env=variables.get(name) or name.upper())
-        self._filling.where |= {f"secrets.{name}.env": "preset" for name in found}
-        return found
+                where[f"secrets.{name}.env"] = f"preset {webhook.integration}"
+        return replace(settings, secrets={**settings.secrets, **found}, where={**settings.where, **where})
 
     def _check(self, settings: Settings, secrets: Collection[str]) -> None:
         root, complaints = self._root, self._complaints

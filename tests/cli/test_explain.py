@@ -69,11 +69,20 @@ def test_what_does_not_exist_is_an_error_with_what_was_meant(capsys, config):
     assert capsys.readouterr().out == "nothing here is called strpe; did you mean stripe?\n"
 
 
+def test_a_section_that_is_nearly_right_is_named(capsys, config):
+    assert explain(config, "lgo") == 2
+    assert capsys.readouterr().out == "nothing here is called lgo; did you mean log?\n"
+
+
+def test_a_secret_that_a_preset_brings_says_which(capsys, config):
+    assert rows(capsys, config, "secrets")["secrets.stripe_secret_key.env"] == ("STRIPE_SECRET_KEY", "preset stripe")
+
+
 def test_a_file_with_an_error_explains_nothing_but_that(tmp_path):
     (tmp_path / "config.yaml").write_text("upstreams: {a: {url: 'ftp://x'}}\n")
     ended = outrigger(tmp_path, "explain", "a")
     assert ended.code == 2
-    assert ended.out.startswith("config.yaml:1: upstreams.a.url: given no url of http or https")
+    assert ended.out.startswith("config.yaml:1: upstreams.a.url: given 'ftp://x', no url of http or https")
 
 
 def test_people_get_one_line_for_each_value(tmp_path, config):

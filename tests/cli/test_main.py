@@ -73,6 +73,7 @@ WRONG = {
     "a fault without an effect": ["fault", "stripe"],
     "a fault that is none and one at once": ["fault", "stripe", "--off", "--reset"],
     "a number that is none": ["tail", "-n", "many"],
+    "a state that no event has": ["webhook", "list", "--state", "lost"],
     "a status that is none": ["tail", "--status", "6xx"],
     "a configuration that is not there": ["tail", "-c", "none.yaml"],
     "no configuration to run": ["run", "-c", "none.yaml"],

@@ -282,6 +282,7 @@ def test_an_upstream_may_have_a_listener_of_its_own(run, provider, tmp_path):
         f"listen: {{proxy: 'unix:{shared}', webhooks: 127.0.0.1:0, admin: 127.0.0.1:0}}\n"
         f"upstreams: {{api: {{url: '{upstream.url}', listen: 'unix:{own}'}}}}\n"
     )
+    assert f" upstreams.api=unix:{own}\n" in program.output
     answers = []
     for path, target in ((own, b"/a?b"), (shared, b"/api/a?b")):
         with connect(f"unix:{path}") as client:
