@@ -72,6 +72,9 @@ def env(path: Path, *, json_output: bool = False) -> int:
     if json_output:
         print(json.dumps({name: value for found in lines.values() for name, value in found.items()}, indent=2))
         return DONE
+    own = sorted(_read_here(settings) & {name for found in lines.values() for name in found})
+    if own:
+        print(f"# for the application alone: Outrigger itself reads its secrets from {', '.join(own)}")
     for upstream, found in lines.items():
         for name, value in found.items():
             print(f"export {name}={shlex.quote(value)}")
@@ -129,6 +132,11 @@ def _variables(settings: Settings, upstream: UpstreamSettings) -> dict[str, str]
     lines = _snippets(upstream).get("env", "").splitlines()
     pairs = [line.partition("=") for line in lines if "=" in line and not line.startswith("#")]
     return {name: _filled(base_of(settings, upstream), value) for name, _, value in pairs}
+
+
+def _read_here(settings: Settings) -> set[str]:
+    """The variables that this configuration takes secrets from."""
+    return {source.env for source in settings.secrets.values() if source.env is not None}
 
 
 def _key(language: str) -> str:

@@ -35,6 +35,24 @@ def strings(
     return places
 
 
+def under(name: str) -> Callable[[bytes], list[tuple[int, int]]]:
+    """Finds start and end, quotes included, of each text under a key of that name, at any depth.
+
+    `*` in the name stands for any characters. One pass over the bytes: a quote inside of a text has a backslash before
+    it, so what looks like a key is one. What you get raises `ValueError` for what is no JSON.
+    """
+    key = rb'[^"\\]*'.join(map(re.escape, name.encode().split(b"*")))
+    field = re.compile(rb'(?<=[{,\s])"' + key + rb'"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)
+
+    def spans(document: bytes) -> list[tuple[int, int]]:
+        found = [match.span(1) for match in field.finditer(document)]
+        if found:
+            json.loads(document)
+        return found
+
+    return spans
+
+
 def _plainly(document: bytes, texts: Sequence[str]) -> list[tuple[int, int]] | None:
     """Where the texts stand, if they stand nowhere else and nothing is written in a way that hides one of them."""
     if not all(text.isascii() and text.isprintable() for text in texts) or _HIDDEN.search(document):

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from proxy.model import Headers, Request
 from proxy.rules.headers import DIGESTS, Address, rewritten
 from proxy.rules.json_pointer import Pointer, parse
-from proxy.rules.json_spans import strings
+from proxy.rules.json_spans import strings, under
 from proxy.rules.scope import first_match
 from proxy.rules.xml_spans import Element, attributes, elements, escaped, unescaped
 
@@ -26,12 +26,14 @@ _STALE = DIGESTS | {b"etag", b"content-length", b"content-encoding"}
 _JSON = re.compile(rb"application/(?:[\w.+-]+\+)?json")
 _XML = re.compile(rb"(?:application|text)/(?:[\w.+-]+\+)?xml")
 
+Under = Callable[[bytes], list[tuple[int, int]]]
 Span = tuple[int, int, bytes]  # start, end, what stands there from now on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonField:
-    """`pointer`: a JSON pointer, `*` for each item of a list. `when`: `METHOD /path`, None for every call."""
+    """`pointer`: a JSON pointer, `*` for each item of a list; `/**/NAME`: keys of that name at any depth, `*` in it
+    for any characters. `when`: `METHOD /path`, None for every call."""
 
     pointer: str
     when: str | None = None
@@ -69,7 +71,7 @@ class Rewriting:
     """A preset's fields, compiled. Raises `ValueError` for a pointer or path that is none."""
 
     def __init__(self, settings: RewriteSettings) -> None:
-        self._json = [(_when(one.when), parse(one.pointer)) for one in settings.json]
+        self._json = [(_when(one.when), _texts(one.pointer)) for one in settings.json]
         self._xml = [(_when(one.when), _path(one)) for one in settings.xml]
 
     def editor(self, request: Request, headers: Headers) -> Editor | None:
@@ -81,8 +83,8 @@ class Rewriting:
             elif name.lower() == b"content-range":
                 return None
         if self._json and _JSON.fullmatch(kind):
-            pointers = [pointer for wanted, pointer in self._json if wanted(request)]
-            return (lambda body, addresses: _json_spans(body, pointers, addresses)) if pointers else None
+            fields = [field for wanted, field in self._json if wanted(request)]
+            return (lambda body, addresses: _json_spans(body, fields, addresses)) if fields else None
         if self._xml and _XML.fullmatch(kind):
             paths = [path for wanted, path in self._xml if wanted(request)]
             return (lambda body, addresses: _xml_spans(body, paths, addresses)) if paths else None
@@ -117,7 +119,12 @@ def edited(body: bytes, headers: Headers, editor: Editor, addresses: Sequence[Ad
         return None
     if not spans:
         return None
-    return spliced(plain, spans), tuple(field for field in headers if field[0].lower() not in _STALE)
+    return spliced(plain, spans), tuple(field for field in headers if field[0].lower() not in _STALE or _holds(field))
+
+
+def _holds(field: tuple[bytes, bytes]) -> bool:
+    """A weak ETag names all bodies that mean the same (RFC 9110, 8.8.1), ours too: asking with it still gives 304."""
+    return field[0].lower() == b"etag" and field[1].startswith(b"W/")
 
 
 def spliced(body: bytes, spans: Iterable[Span]) -> bytes:
@@ -155,9 +162,22 @@ def _unzipped(body: bytes) -> bytes | None:
     return plain if reader.eof and not reader.unused_data and len(plain) <= LARGEST else None
 
 
-def _json_spans(body: bytes, pointers: Sequence[Pointer], addresses: Sequence[Address]) -> list[Span]:
+def _texts(pointer: str) -> Pointer | Under:
+    if not pointer.startswith("/**/"):
+        return parse(pointer)
+    name = pointer.removeprefix("/**/")
+    if not name.strip("*") or "/" in name:
+        raise ValueError(f"{pointer!r} names no key")
+    return under(name)
+
+
+def _json_spans(body: bytes, fields: Sequence[Pointer | Under], addresses: Sequence[Address]) -> list[Span]:
+    pointers = [field for field in fields if isinstance(field, tuple)]
+    places = {place for field in fields if not isinstance(field, tuple) for place in field(body)}
+    if pointers:
+        places.update(strings(body, pointers, lambda text: _moved(_bytes(text), addresses) is not None))
     spans = []
-    for start, end in strings(body, pointers, lambda text: _moved(_bytes(text), addresses) is not None):
+    for start, end in sorted(places):
         token = body[start:end]
         after = _moved(_bytes(json.loads(token)), addresses)
         if after is not None:

@@ -73,6 +73,14 @@ def test_env_prints_lines_that_a_shell_can_read(folder):
     assert json.loads(outrigger(folder, "env", "--json").out) == {}
 
 
+def test_env_warns_of_variables_that_the_program_itself_reads(tmp_path):
+    (tmp_path / "config.yaml").write_text("upstreams: {openai: {integration: openai}}\n")
+    first, *rest = outrigger(tmp_path, "env").out.splitlines()
+    assert first.startswith("# for the application alone")
+    assert first.endswith(" OPENAI_API_KEY")
+    assert "export OPENAI_BASE_URL=http://127.0.0.1:8600/openai" in rest
+
+
 LISTENERS = {
     "a usual one": ("127.0.0.1:8600", "http://127.0.0.1:8600/a"),
     "on all addresses: this machine": ("0.0.0.0:8600", "http://127.0.0.1:8600/a"),

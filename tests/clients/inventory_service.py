@@ -1,11 +1,11 @@
-"""A SOAP inventory that others' code speaks: `python -m tests.clients.inventory_service PORT`."""
+"""An inventory of others' code, in SOAP 1.1 and 1.2: `python -m tests.clients.inventory_service PORT`."""
 
 import sys
 from wsgiref.simple_server import make_server
 
 from spyne import Application, Fault, Integer, ServiceBase, Unicode, rpc
-from spyne.protocol.soap import Soap11
-from spyne.server.wsgi import WsgiApplication
+from spyne.protocol.soap import Soap11, Soap12
+from spyne.util.wsgi_wrapper import WsgiMounter
 
 STOCK = {"SKU-1": 100, "SKU-2": 5}
 
@@ -23,8 +23,12 @@ class Inventory(ServiceBase):
 
 
 def main() -> None:
-    application = Application([Inventory], "urn:others:inventory", in_protocol=Soap11(), out_protocol=Soap11())
-    make_server("127.0.0.1", int(sys.argv[1]), WsgiApplication(application)).serve_forever()
+    versions = {"soap11": Soap11, "soap12": Soap12}
+    services = {
+        name: Application([Inventory], "urn:others:inventory", in_protocol=protocol(), out_protocol=protocol())
+        for name, protocol in versions.items()
+    }
+    make_server("127.0.0.1", int(sys.argv[1]), WsgiMounter(services)).serve_forever()
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 """anthropic-sdk-python: its errors, streams and pages through the proxy."""
 
+import json
+
 import pytest
 from anthropic import Anthropic, InternalServerError
 
 from tests.clients.standing_in import QUICK, Library, events, said, streamed, timed
+from tests.support.scripted import plain
 
 LIBRARY = Library("anthropic", "anthropic", {"Anthropic": Anthropic})
 MESSAGE = {
@@ -62,6 +65,22 @@ def test_pages_follow_each_other(through, provider):
 
     provider.play(lambda seen: page("m3", more=False) if b"after_id=m2" in seen.target else page("m1", "m2", more=True))
     assert [model.id for model in through("anthropic").models.list()] == ["m1", "m2", "m3"]
+
+
+def test_the_results_of_a_batch_are_fetched_through_the_proxy(through, provider):
+    place = f"{provider.url}/v1/messages/batches/b1/results"
+    moment = "2026-01-01T00:00:00Z"
+    counts = dict.fromkeys(("processing", "succeeded", "errored", "canceled", "expired"), 0)
+    batch = {"id": "b1", "type": "message_batch", "processing_status": "ended", "request_counts": counts,
+             "created_at": moment, "expires_at": moment, "results_url": place}  # fmt: skip
+    line = json.dumps({"custom_id": "one", "result": {"type": "canceled"}}).encode() + b"\n"
+    provider.play(
+        lambda seen: (
+            plain(200, line, ("Content-Type", "application/x-jsonl")) if b"/results" in seen.target else said(batch)
+        )
+    )
+    assert [one.custom_id for one in through("anthropic").messages.batches.results("b1")] == ["one"]
+    assert provider.requests[-1].values(b"authorization") == [b"Bearer made-up-anthropic"]
 
 
 def test_a_provider_that_is_down_is_its_own_error_and_a_quick_one(through, calls):

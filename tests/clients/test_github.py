@@ -1,5 +1,7 @@
 """PyGithub: its errors, pages and uploads through the proxy."""
 
+import json
+
 import pytest
 from github import Auth, Github, GithubException
 
@@ -34,6 +36,54 @@ def test_pages_follow_links_that_lead_through_the_proxy(through, provider):
 
     provider.play(paged({b"page=2": lambda seen: said([{"id": 2, "login": "b"}]), b"/users": first}))
     assert [user.login for user in through("github").get_users()] == ["a", "b"]
+
+
+def test_addresses_in_bodies_lead_through_the_proxy(through, provider):
+    api = provider.url
+    release = {
+        "id": 1,
+        "url": f"{api}/r",
+        "upload_url": "https://uploads.github.com/repos/octo/hello/releases/1/assets{?n}",
+    }
+    provider.play(
+        paged(
+            {
+                b"/issues/7/comments": lambda seen: said({"id": 3, "body": "ok"}, 201),
+                b"/issues": lambda seen: said([{"id": 2, "number": 7, "url": f"{api}/repos/octo/hello/issues/7"}]),
+                b"/releases/1": lambda seen: said(release),
+                b"/repos/octo/hello": lambda seen: said({**REPOSITORY, "url": f"{api}/repos/octo/hello"}),
+            }
+        )
+    )
+    repository = through("github").get_repo("octo/hello")
+    assert [issue.create_comment("ok").id for issue in repository.get_issues()] == [3]
+    assert (
+        repository.get_release(1)
+        .upload_url.partition("{")[0]
+        .endswith("/github/~uploads/repos/octo/hello/releases/1/assets")
+    )
+
+
+def test_a_release_asset_goes_to_the_host_for_uploads(through, provider, program, tmp_path):
+    asked = {"match": "POST /~uploads/repos/*/*/releases/*/assets", "status": 418}  # nothing leaves for the real host
+    text = program.config.read_text()
+    program.reload(text.replace(f"url: '{provider.url}'", f"url: '{provider.url}', faults: [{json.dumps(asked)}]"))
+    address = "https://uploads.github.com/repos/octo/hello/releases/1/assets"
+    provider.play(
+        paged(
+            {
+                b"/releases/1": lambda seen: said({"id": 1, "upload_url": f"{address}{{?name}}"}),
+                b"/repos": lambda seen: said({**REPOSITORY, "url": f"{provider.url}/repos/octo/hello"}),
+            }
+        )
+    )
+    asset = tmp_path / "asset.bin"
+    asset.write_bytes(bytes(range(256)) * 4096)
+    release = through("github").get_repo("octo/hello").get_release(1)
+    with pytest.raises(GithubException) as raised:
+        release.upload_asset(str(asset))
+    assert raised.value.status == 418
+    program.reload(text)
 
 
 def test_a_refusal_is_its_own_error_and_is_not_repeated(through, provider):

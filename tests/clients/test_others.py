@@ -1,20 +1,25 @@
 """Servers that others wrote in the providers' places: localstripe, a spyne SOAP service, moto's S3."""
 
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import boto3
+import httpx
 import pytest
 import stripe
 import zeep
 import zeep.exceptions
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from tests.clients.conftest import LISTEN
 from tests.clients.standing_in import SECRETS
@@ -22,6 +27,8 @@ from tests.support.ports import free_port
 from tests.support.program import ROOT, Program
 from tests.support.scripted import ScriptedUpstream
 from tests.support.snippets import client
+
+PLACEHOLDERS = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "eu-central-1"}
 
 
 @contextmanager
@@ -51,13 +58,13 @@ def _answers(port: int) -> bool:
 
 
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[[str], Program]]:
+def serve(tmp_path: Path) -> Iterator[Callable[..., Program]]:
     started: list[Program] = []
 
-    def start(text: str) -> Program:
+    def start(text: str, **environ: str) -> Program:
         config = tmp_path / "config.yaml"
         config.write_text(f"version: 1\n{LISTEN}\n{text}")
-        started.append(Program(config, {**SECRETS, "STRIPE_WEBHOOK_SECRET": "whsec_made_up"}))
+        started.append(Program(config, {**SECRETS, "STRIPE_WEBHOOK_SECRET": "whsec_made_up", **environ}))
         return started[-1]
 
     yield start
@@ -88,39 +95,64 @@ def test_localstripe_is_paid_and_its_events_arrive_verified(serve):
         assert (key, event["type"]) == (b"stripe_webhook_secret", "customer.created")
 
 
+FAULTS = {  # version -> the codes of a client's fault and of a server's
+    "soap11": ("Client.UnknownSku", "Server.Database"),
+    "soap12": ("Sender", "Receiver"),
+}
+
+
 def test_a_spyne_service_answers_zeep_and_its_faults_are_faults(serve):
     port = free_port()
     with running("-m", "tests.clients.inventory_service", str(port), port=port) as url:
         program = serve(f"upstreams:\n  inventory: {{integration: soap, url: '{url}', retry: {{attempts: 2}}}}\n")
-        made = zeep.Client(f"{program.proxy}/inventory/?wsdl")
-        assert made.service.GetStock(sku="SKU-2") == 5
-        with pytest.raises(zeep.exceptions.Fault) as raised:
-            made.service.GetStock(sku="SKU-9")
-        assert raised.value.code.endswith("Client.UnknownSku")
-        with pytest.raises(zeep.exceptions.Fault) as raised:
-            made.service.Fail(number=1)
-        assert raised.value.code.endswith("Server.Database")
+        for version, codes in FAULTS.items():
+            made = zeep.Client(f"{program.proxy}/inventory/{version}/?wsdl")
+            assert made.service.GetStock(sku="SKU-2") == 5
+            for code, asked in zip(codes, ({"sku": "SKU-9"}, {"number": 1}), strict=True):
+                with pytest.raises(zeep.exceptions.Fault) as raised:
+                    getattr(made.service, "GetStock" if "sku" in asked else "Fail")(**asked)
+                assert raised.value.code.endswith(f":{code}")
 
 
-def test_moto_s_s3_takes_what_boto3_sends_signed_anew(serve):
+def keys_of_moto(url: str) -> dict[str, str]:
+    """Those of a user who may do everything; from then on every signature is verified."""
+    iam = boto3.client("iam", endpoint_url=url, **PLACEHOLDERS)
+    iam.create_user(UserName="ours")
+    all_of_it = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    iam.put_user_policy(UserName="ours", PolicyName="all", PolicyDocument=json.dumps(all_of_it))
+    key = iam.create_access_key(UserName="ours")["AccessKey"]
+    httpx.post(f"{url}/moto-api/reset-auth", content=b"0").raise_for_status()
+    return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+
+def test_moto_verifies_what_boto3_sends_signed_anew(serve):
     port = free_port()
     with running("-m", "moto.server", "-p", str(port), port=port) as url:
+        keys = f"integration: aws_s3, url: '{url}'"
         program = serve(
-            f"upstreams:\n  s3:\n    integration: aws_s3\n    url: '{url}'\n    auth: {{region: eu-central-1}}\n"
+            f"upstreams:\n  s3: {{{keys}, auth: {{region: eu-central-1}}}}\n"
+            f"  wrong: {{{keys}, auth: {{region: eu-central-1, secret_key: wrong}}}}\n"
+            "secrets: {wrong: {env: SENDGRID_API_KEY}}\n",
+            **keys_of_moto(url),
         )
-        config = Config(s3={"addressing_style": "path"}, region_name="eu-central-1")
-        made = boto3.client(
-            "s3",
-            endpoint_url=f"{program.proxy}/s3",
-            config=config,
-            aws_access_key_id="x",
-            aws_secret_access_key="x",
+        config = Config(s3={"addressing_style": "path"})
+        made, wrong = (
+            boto3.client("s3", endpoint_url=f"{program.proxy}/{name}", config=config, **PLACEHOLDERS)
+            for name in ("s3", "wrong")
         )
+        with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+            wrong.list_buckets()
         made.create_bucket(Bucket="ours", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
         content = bytes(range(256)) * 8192
         made.put_object(Bucket="ours", Key="a b/ü+1.bin", Body=content)
         assert made.get_object(Bucket="ours", Key="a b/ü+1.bin")["Body"].read() == content
         pages = made.get_paginator("list_objects_v2").paginate(Bucket="ours", PaginationConfig={"PageSize": 1})
         assert [one["Key"] for page in pages for one in page["Contents"]] == ["a b/ü+1.bin"]
+        parts = TransferConfig(multipart_threshold=5 << 20, multipart_chunksize=5 << 20)
+        large = content * 3  # 6 MiB: more than one part, and than is kept for a repeat
+        made.upload_fileobj(BytesIO(large), "ours", "large.bin", Config=parts)
+        found = made.get_object(Bucket="ours", Key="large.bin")
+        assert found["ETag"].endswith('-2"')  # of two parts
+        assert found["Body"].read() == large
         with pytest.raises(made.exceptions.NoSuchKey):
             made.get_object(Bucket="ours", Key="nothing")

@@ -12,6 +12,7 @@ from proxy.config.complaints import Complaints
 from proxy.config.load import load
 from proxy.config.manifest import Presets
 from proxy.rules.classify import Classifier
+from proxy.rules.scope import first_match
 
 NAMED = ("slack", "soap", "stripe", "twilio")
 SECTIONS = ("## Configuration", "## Scope", "## Testing", "## Pointing your SDK here")
@@ -151,3 +152,9 @@ def test_a_preset_or_a_fake_that_is_not_there_is_an_error_that_lists_those_that_
         integrations.folder("strype")
     with pytest.raises(LookupError, match="there is no integration"):
         integrations.fake("../rules", wall=lambda: 0.0)
+
+
+@pytest.mark.parametrize("target", ["/themes.json", "/themes/1.json", "/script_tags.json"])
+def test_what_shopify_s_readme_says_is_not_used_is_refused_as_a_list_too(target):
+    denied = [entry for item in manifest("shopify")["scope"]["not_used"] for entry in item["deny"]]
+    assert first_match(denied)("GET", target.encode()).decode() in denied

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.rules.json_pointer import found, parse
-from proxy.rules.json_spans import strings
+from proxy.rules.json_spans import strings, under
 
 PLACES = {  # document, pointer, what is found
     "a key of the root": ('{"a":"1","b":"2"}', "/b", ['"2"']),
@@ -68,3 +68,27 @@ def test_a_wanted_text_is_found_at_its_own_place_however_often_it_stands_elsewhe
 
 def test_what_nobody_wants_is_not_there():
     assert strings(b'{"u":"x"}', [parse("/u")], lambda text: text == "y") == []
+
+
+KEYS = {  # document, name, what is found
+    "at any depth": ('{"u":"1","a":[{"u": "2"},{"b":{\n"u" :"3"}}]}', "u", ['"1"', '"2"', '"3"']),
+    "a name with any beginning": ('{"url":"1","git_url":"2","urls":"3","uri":"4"}', "*url", ['"1"', '"2"']),
+    "a text that is the name": ('{"a":"u","b":["u","x"],"u":"1"}', "u", ['"1"']),
+    "a text that looks like a field": (r'{"a":"{\"u\":\"0\"}","u":"1"}', "u", ['"1"']),
+    "a text that ends like the start of one": (r'{"a":"{","b":", ","c":"\\","u":"1"}', "u", ['"1"']),
+    "a text with escapes": (r'{"u":"a\"b\\","v":1}', "u", [r'"a\"b\\"']),
+    "no text": ('{"u":1,"v":{"u":null},"w":{"u":["x"]}}', "u", []),
+    "signs that mean something elsewhere": ('{"a.b":"1","axb":"2"}', "a.b", ['"1"']),
+}
+
+
+@pytest.mark.parametrize(("document", "name", "expected"), KEYS.values(), ids=KEYS)
+def test_a_key_of_that_name(document, name, expected):
+    encoded = document.encode()
+    json.loads(document)
+    assert [encoded[start:end].decode() for start, end in under(name)(encoded)] == expected
+
+
+def test_what_is_no_json_is_said_where_a_key_was_found():
+    with pytest.raises(ValueError, match="Expecting"):
+        under("u")(b'{"u":"1",')

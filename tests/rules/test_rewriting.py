@@ -88,6 +88,25 @@ def test_what_no_longer_holds_of_a_changed_body_comes_off():
     assert headers == (JSON, kept)
 
 
+def test_a_weak_etag_still_holds():
+    weak = (b"ETag", b'W/"1"')
+    assert changed(json_at("/u"), TEXTS["of a further host"][0], JSON, weak)[1] == (JSON, weak)
+
+
+def test_keys_of_a_name_at_any_depth_and_only_those_that_lead_to_the_provider():
+    before = (
+        b'{"url":"https://api.example/v1/x","a":[{"up_url": "https://files.example/u{?n}"}],"html_url":"https://e.x/"}'
+    )
+    after = b'{"url":"%b/x","a":[{"up_url": "%b/~files/u{?n}"}],"html_url":"https://e.x/"}' % (BASE, BASE)
+    assert changed(json_at("/**/*url"), before, JSON)[0] == after
+
+
+@pytest.mark.parametrize("pointer", ["/**/", "/**/*", "/**/a/b"])
+def test_a_pointer_that_names_no_key(pointer):
+    with pytest.raises(ValueError, match="names no key"):
+        Rewriting(json_at(pointer))
+
+
 def test_gzip_is_undone_and_its_header_comes_off():
     before, after = TEXTS["of a further host"]
     assert changed(json_at("/u"), gzip.compress(before), JSON, (b"Content-Encoding", b"gzip")) == (after, (JSON,))
