@@ -154,6 +154,14 @@ async def test_of_many_repeats_at_once_one_is_new(box, event):
         assert inbox.pending == 1
 
 
+async def test_in_a_burst_of_many_the_repeats_are_told_from_the_new_ones(box, event):
+    many = [event(f"e{number % 70}") for number in range(100)]
+    async with box as inbox:
+        found = await asyncio.gather(*(inbox.put(one) for one in many))
+        assert found == [Kept.NEW] * 70 + [Kept.REPEAT] * 30
+        assert inbox.pending == 70
+
+
 async def test_the_longest_due_are_claimed_first_and_once(box, event):
     async with box as inbox:
         for name, at in (("late", 9.0), ("early", 1.0), ("middle", 5.0), ("future", 99.0)):
@@ -266,6 +274,33 @@ async def test_an_event_that_waits_to_be_pulled_is_leased_in_the_order_it_came(b
         assert (await inbox.stats()).counts == {("stripe", "waiting"): 2, ("stripe", "delivered"): 1}
         assert await inbox.redeliver(leased[0].arrival.id, NOON + 71)
         assert ids((await inbox.list("stripe", "waiting", 9, None)).events) == ["c", "b", "a"]
+
+
+async def test_events_that_waited_for_delivery_wait_to_be_pulled_where_nothing_delivers_any_more(box, event):
+    async with box as inbox:
+        for one in (event("due"), event("out"), event("other", webhook="twilio")):
+            await inbox.put(one)
+        await inbox.finish((await inbox.claim("stripe", 1, NOON + 60, NOON + 99))[0].arrival.id, NOON + 60, 200)
+        out = await inbox.claim("stripe", 1, NOON + 60, NOON + 99)
+        await inbox.put(event("later", next_at=NOON + 9_999))
+        assert await inbox.route("stripe", pull=True, wall=NOON + 61, limit=10) == 2
+        assert await inbox.route("stripe", pull=True, wall=NOON + 61, limit=10) == 0
+        assert ids(await inbox.lease("stripe", 9, NOON + 62, NOON + 99)) == ["later"]
+        await inbox.fail(out[0].arrival.id, NOON + 63, NOON + 70, 500, "said 500")  # it was in flight
+        assert ids(await inbox.lease("stripe", 9, NOON + 64, NOON + 99)) == ["out"]
+        assert ids(await inbox.claim("twilio", 9, NOON + 64, NOON + 99)) == ["other"]
+        counts = (await inbox.stats()).counts
+    assert counts == {("stripe", "delivered"): 1, ("stripe", "waiting"): 2, ("twilio", "pending"): 1}
+
+
+async def test_events_that_waited_to_be_pulled_are_due_where_they_are_delivered_now(box, event):
+    async with box as inbox:
+        for name in "abc":
+            await inbox.put(event(name, state="waiting", next_at=None))
+        assert await inbox.route("stripe", pull=False, wall=NOON + 60, limit=2) == 2
+        assert await inbox.route("stripe", pull=False, wall=NOON + 60, limit=2) == 1
+        assert ids(await inbox.claim("stripe", 9, NOON + 60, NOON + 99)) == ["a", "b", "c"]
+        assert (await inbox.stats()).counts == {("stripe", "pending"): 3}
 
 
 async def test_events_of_one_order_key_go_one_after_the_other(box, event):
