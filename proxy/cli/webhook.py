@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -25,6 +26,16 @@ from proxy.config.load import find
 DONE, FAILED, WRONG = 0, 1, 2  # exit codes
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class State(StrEnum):
+    """What `--state` takes; another word is a wrong use of the command and not a failure."""
+
+    PENDING = "pending"
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    DEAD = "dead"
+
 
 Config = Annotated[
     str | None, typer.Option("-c", "--config", metavar="FILE", help="default: $OUTRIGGER_CONFIG, else ./config.yaml")
@@ -42,14 +53,14 @@ app.command(epilog="Example: outrigger webhook verify --webhook stripe --last")(
 @app.command("list", epilog="Example: outrigger webhook list --webhook stripe --state dead")
 def list_events(
     webhook: Annotated[str | None, typer.Option(help="events of this webhook only")] = None,
-    state: Annotated[str | None, typer.Option(help="pending, waiting, delivered or dead")] = None,
+    state: Annotated[State | None, typer.Option(help="events in this state only")] = None,
     limit: Annotated[int, typer.Option("-n", "--limit", min=1, max=1000, help="how many of the last events")] = 20,
     config: Config = None,
     *,
     json: Json = False,
 ) -> None:
     """Show the last events, newest first, one a line."""
-    given = {"webhook": webhook, "state": state, "limit": str(limit)}
+    given = {"webhook": webhook, "state": state and state.value, "limit": str(limit)}
     path = "/api/webhooks/events?" + urlencode({name: value for name, value in given.items() if value})
 
     def print_them(found: Shown) -> None:
@@ -72,6 +83,8 @@ def show(
     event = _ID.fullmatch(what) is not None
     path = f"/api/webhooks/events/{what}" if event else f"/api/webhooks/refused?{urlencode({'webhook': what})}"
     print_it = _print_json if json else _print_event if event else _print_refused
+    if not event:
+        _must_exist(find(config, os.environ), what)
     raise typer.Exit(_asked(find(config, os.environ), "GET", path, print_it))
 
 
@@ -87,6 +100,22 @@ def redeliver(
         where = f"/api/webhooks/events/{event}/redeliver"
         failed = _asked(path, "POST", where, lambda found: print(_line(found))) or failed
     raise typer.Exit(failed)
+
+
+def _must_exist(config: Path, webhook: str) -> None:
+    """Ends the command where the file has no webhook of that name, so that a slip is not taken for good news."""
+    from proxy.config.complaints import ConfigurationError, near
+    from proxy.config.load import load
+
+    try:
+        names = load(config, os.environ).webhooks
+    except ConfigurationError:
+        return  # whoever asks the program says what is wrong with the file
+    if webhook not in names:
+        meant = near(webhook, names)
+        hint = f"; is it {meant}?" if meant else ""
+        print(f"no event and no webhook '{webhook}'{hint} Webhooks: {', '.join(names) or 'none'}", file=sys.stderr)
+        raise typer.Exit(WRONG)
 
 
 def _asked(config: Path, method: str, path: str, print_it: Callable[[Shown], None]) -> int:
@@ -131,7 +160,8 @@ def _print_refused(found: Shown) -> None:
 
 
 def _print_request(request: Shown) -> None:
-    print(f"{request['method']} {_clean(request.get('target') or '?' + (request['query'] or ''))}")
+    query = request["query"]
+    print(request["method"] + ("" if query is None else f" ?{_clean(query)}"))
     for name, value in request["headers"]:
         print(f"{_clean(name)}: {_clean(value)}")
     print()
