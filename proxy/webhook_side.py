@@ -32,6 +32,7 @@ from proxy.webhooks.keeping import Keeping
 from proxy.webhooks.outgoing import Writer
 from proxy.webhooks.receive import Receiver, Surroundings
 from proxy.webhooks.refused import RefusedRequests
+from proxy.webhooks.routing import Routing
 from proxy.webhooks.trying import Try
 from proxy.webhooks.why import said_in_full, why_last
 
@@ -49,6 +50,7 @@ class WebhookSide:
         self._redactor = redactor
         self._deliveries: Deliveries | None = None
         self._inbox: OpenInbox | None = None
+        self._routing: Routing | None = None
         self._intake = Intake(parts.clock.now, parts.alarms)
         self._settings = settings
         self._parts = parts
@@ -67,6 +69,8 @@ class WebhookSide:
             self.server.receivers = self._receivers(self._keeping, self._deliveries)
             self.desk.names = {one.name: one.deliver.url is not None for one in settings.webhooks.values()}
             self._deliveries.adopt(self._wanted(), settings.inbox)
+            if self._routing is not None:
+                self._routing.adopt(self.desk.names)
         elif settings.webhooks:
             self.server.receivers = {one.path.encode(): _later for one in settings.webhooks.values()}
             if self._opening is None:
@@ -81,6 +85,8 @@ class WebhookSide:
         """Takes no more events from the inbox; deliveries in flight have until then (monotonic seconds)."""
         if self._opening is not None:
             self._opening.cancel()
+        if self._routing is not None:
+            self._routing.close()
         if self._deliveries is not None:
             await self._deliveries.drain(until)
 
@@ -98,6 +104,7 @@ class WebhookSide:
         wall = parts.clock.wall
         self.desk = WebhookDesk(keeping, self.refused, self._redactor, wall, deliveries.wake, self._why)
         self._inbox, self._keeping, self._deliveries = inbox, keeping, deliveries
+        self._routing = Routing(inbox, deliveries.wake, loop=parts.loop, clock=parts.clock, events=parts.events)
         self.use(self._settings)
         deliveries.start()
 

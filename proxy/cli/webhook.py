@@ -26,6 +26,7 @@ from proxy.units import rfc3339
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
+
 Config = Annotated[
     str | None, typer.Option("-c", "--config", metavar="FILE", help="default: $OUTRIGGER_CONFIG, else ./config.yaml")
 ]
@@ -59,7 +60,7 @@ def list_events(
     json: Json = False,
 ) -> None:
     """Show the last events, newest first, one a line."""
-    given = {"webhook": webhook, "state": state, "limit": str(limit)}
+    given = {"webhook": webhook, "state": state and state.value, "limit": str(limit)}
     path = "/api/webhooks/events?" + urlencode({name: value for name, value in given.items() if value})
 
     def print_them(found: Shown) -> None:

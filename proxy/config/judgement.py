@@ -19,6 +19,8 @@ from proxy.config.unsafe import Process, unsafe
 from proxy.config.upstreams import secret_names
 from proxy.rules.credentials import Secret
 from proxy.rules.schemes import compile_scheme
+from proxy.rules.signed_values import key_bytes
+from proxy.rules.standard_webhooks import OURS
 
 
 class Judgement:
@@ -51,6 +53,8 @@ class Judgement:
         for webhook in self._settings.webhooks.values():
             for allowed, given in _unfit(webhook, self._values, self._missing):
                 found.add(nearest(root, "webhooks", webhook.name, "verify", "secrets"), allowed, given=given)
+            for allowed, given in _cannot_sign(webhook, self._values, self._missing):
+                found.add(nearest(root, "webhooks", webhook.name, "deliver", "secret"), allowed, given=given)
         return replace(
             self._settings,
             unsafe=(*unsafe(self._settings, self._values, Process.this()), *self._warnings),
@@ -85,3 +89,21 @@ def _unfit(
             scheme.keys([Secret(name, values[name])])
         except ValueError as error:
             yield "a value that fits verify.key", str(error)
+        if webhook.verify.scheme == "basic" and b":" not in values[name]:
+            yield "user:password, which scheme basic needs", f"secret {name}, which has no colon"
+
+
+def _cannot_sign(
+    webhook: WebhookSettings, values: Mapping[str, bytes], missing: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """(allowed, given) where `deliver.sign: outrigger` could sign nothing: every delivery would be held back."""
+    name = webhook.deliver.secret
+    if name is None or webhook.deliver.sign != "outrigger":
+        return
+    if missing.get(name) == "empty":
+        yield "a value that is not empty", f"secret {name}, which is empty"
+    if name in values:
+        try:
+            key_bytes(values[name], OURS.key.encoding, OURS.key.strip_prefix)
+        except ValueError as error:
+            yield "base64, with whsec_ in front or without (Standard Webhooks)", f"secret {name}, which {error}"

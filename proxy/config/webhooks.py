@@ -18,6 +18,7 @@ from proxy.config.manifest import Presets
 from proxy.config.schema import WebhookSettings
 from proxy.config.tree import Node, deep, entries, items, laid_over, nearest, put, text
 from proxy.config.upstreams import NAME
+from proxy.rules.headers import HOP_BY_HOP
 from proxy.rules.schemes import compile_scheme
 from proxy.rules.signatures import VerifySettings
 
@@ -143,8 +144,14 @@ def _check(tree: Node, complaints: Complaints) -> None:
     where = deep(tree, "path")
     if where is not None and not where.broken and not _PATH.fullmatch(text(where) or ""):
         complaints.add(where, "a path that begins with /, without blanks, ? and #")
-    for name, words in entries(deep(tree, "answer", "headers")).items():
-        if not TOKEN.fullmatch(name) or any(ord(mark) < 32 for mark in text(words) or ""):
+    _check_answer(deep(tree, "answer", "headers"), complaints)
+
+
+def _check_answer(headers: Node | None, complaints: Complaints) -> None:
+    for name, words in entries(headers).items():
+        if name.lower().encode() in {*HOP_BY_HOP, b"content-length"}:
+            complaints.add(words, "headers that do not say how the answer is sent", given="one that we set ourselves")
+        elif not TOKEN.fullmatch(name) or any(ord(mark) < 32 for mark in text(words) or ""):
             complaints.add(words, "header names and values without control characters", given="another header")
 
 

@@ -205,8 +205,7 @@ class SqliteConnection:
         return [execute(sql, values).rowcount for values in rows]
 
     def insert(self, sql: str, rows: Sequence[Sequence[object]]) -> int:
-        """Many rows by one statement: each one lets go of the interpreter, and then waits for the loop to do so too."""
-        changed = 0
+        changed = 0  # many rows a statement: each lets go of the interpreter, and waits until the loop does so too
         for place in range(0, len(rows), TOGETHER):
             some = rows[place : place + TOGETHER]
             changed += self._database.execute(_for_rows(sql, len(some)), [*chain.from_iterable(some)]).rowcount

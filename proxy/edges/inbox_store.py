@@ -171,6 +171,9 @@ class InboxStore:
     async def redeliver(self, id: str, wall: float) -> bool:
         return await self._writer.do(lambda work: turns.redeliver(work, id, wall))
 
+    async def route(self, webhook: str, *, pull: bool, wall: float, limit: int) -> int:
+        return await self._writer.do(lambda work: turns.route(work, turns.Route(webhook, pull, wall, limit)))
+
     async def purge(self, delivered_before: float, dead_before: float, seen_before: float, limit: int) -> int:
         ended: dict[State, float] = {"delivered": delivered_before, "dead": dead_before}
         gone = await self._writer.do(lambda work: queries.purge(work, ended, seen_before, limit))

@@ -52,6 +52,10 @@ _ATTEMPT = ", attempts = attempts + 1, last_status = ?"
 _REVIVE = f"""UPDATE events SET state = {_BACK}, next_at = {_WHEN}, done_at = NULL, set_at = ?
   WHERE id = ? AND state <> 'claimed'"""  # noqa: S608 - constants
 
+_WRONG = """SELECT seq FROM events WHERE webhook = ? AND state IN (?, 'claimed') AND pull = ? ORDER BY seq LIMIT ?"""
+_ROUTE = """UPDATE events SET pull = ?, held = 0, state = CASE state WHEN ? THEN ? ELSE state END, next_at = ?,
+  set_at = ? WHERE seq IN ({})"""
+
 
 class Due(NamedTuple):
     """What a claim asks for. `pull`: of those that wait to be pulled."""
@@ -61,6 +65,15 @@ class Due(NamedTuple):
     wall: float
     until: float
     pull: bool = False
+
+
+class Route(NamedTuple):
+    """Which way events of a webhook go from now on. `pull`: they wait to be pulled."""
+
+    webhook: str
+    pull: bool
+    wall: float
+    limit: int
 
 
 class Miss(NamedTuple):
@@ -159,6 +172,22 @@ def _ended(work: Work, rows: list[tuple[Any, ...]], state: State | None) -> bool
 def _free(work: Work, webhook: str, order_key: str | None) -> None:
     if order_key is not None:
         work.database.run(_FREE, (webhook, order_key))
+
+
+def route(work: Work, how: Route) -> int:
+    """Undelivered events that wait for the other way go this one; one in flight does so when it comes back."""
+    database, pull = work.database, int(how.pull)
+    database.lock_order()
+    old: State = "pending" if pull else "waiting"
+    new: State = "waiting" if pull else "pending"
+    wrong = database.rows(_WRONG + database.skip, (how.webhook, old, 1 - pull, how.limit))
+    if wrong:
+        seqs = [seq for (seq,) in wrong]
+        next_at = None if pull else how.wall
+        database.run(_ROUTE.format(marks(seqs)), (pull, old, new, next_at, how.wall, *seqs))
+        for _ in seqs:
+            work.moved(how.webhook, old, new)
+    return len(wrong)
 
 
 def redeliver(work: Work, id: str, wall: float) -> bool:

@@ -110,7 +110,12 @@ class WebhookDesk:
         if not await self._keeping.inbox.redeliver(id, self._wall()):
             raise _unknown()
         stored = await self._existing(id)
-        self._wake(stored.arrival.webhook)
+        name = stored.arrival.webhook
+        delivers = self.names.get(name)
+        if delivers is not None and delivers is not (stored.state == "pending"):  # it came when the other way was set
+            await self._keeping.inbox.route(name, pull=not delivers, wall=self._wall(), limit=MOST_EVENTS)
+            stored = await self._existing(id)
+        self._wake(name)
         return _row(stored)
 
     async def pull(self, wanted: Mapping[str, object]) -> Shown:

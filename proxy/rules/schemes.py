@@ -60,6 +60,7 @@ def compile_scheme(settings: VerifySettings, public_url: str | None = None) -> S
     if settings.handshake == "meta" and not isinstance(settings.options.get("verify_token"), str):
         raise ValueError("options: handshake meta needs verify_token, the name of a secret")
     _refuse_unread(settings)
+    _check_options(settings)
     _check_locators(settings)
     if settings.tolerance is not None and settings.timestamp is None and settings.issued_at is None:
         raise ValueError("tolerance: without timestamp there is no time to hold it against")
@@ -78,6 +79,11 @@ def _refuse_unread(settings: VerifySettings) -> None:
         used = each.name not in _JWT if read is None else each.name in read or each.name in _ANY_SCHEME
         if not used and getattr(settings, each.name) != each.default:
             raise ValueError(f"{each.name}: scheme {settings.scheme} does not use it")
+
+
+def _check_options(settings: VerifySettings) -> None:
+    if not isinstance(settings.options.get("url_decode", False), bool):
+        raise ValueError("options: url_decode is true or false")
 
 
 def _check_locators(settings: VerifySettings) -> None:

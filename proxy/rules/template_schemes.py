@@ -174,6 +174,8 @@ def _params(settings: VerifySettings) -> ParamsFormat | None:
         raise ValueError("format: prefix and repeat are for raw signatures")
     if any(len(mark.encode()) != 1 for mark in (settings.separator, settings.assign)):
         raise ValueError("separator: it and assign are one character each")
+    if settings.separator == settings.assign:
+        raise ValueError("separator: it and assign are two different characters")
     return ParamsFormat(
         param=settings.param.encode(), separator=settings.separator.encode(), assign=settings.assign.encode()
     )

@@ -125,6 +125,9 @@ class Inbox(Protocol):
     async def redeliver(self, id: str, wall: float) -> bool:
         """Makes an event pending at once (`waiting` where it was for pull), attempts kept; False: there is none."""
 
+    async def route(self, webhook: str, *, pull: bool, wall: float, limit: int) -> int:
+        """At most `limit` undelivered events that wait for the other way: now for pull, or due; how many there were."""
+
     async def purge(self, delivered_before: float, dead_before: float, seen_before: float, limit: int) -> int:
         """Forgets at most `limit` old events and old keys; how many went."""
 

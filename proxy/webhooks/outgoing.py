@@ -13,26 +13,13 @@ from proxy.model import Call, Headers, Request
 from proxy.rules.credentials import Secret
 from proxy.rules.headers import HeaderPass
 from proxy.rules.placing import Outgoing
-from proxy.rules.signatures import KeySettings, VerifySettings
+from proxy.rules.signatures import VerifySettings
 from proxy.rules.signing import CannotSign, Pen, sign, sign_anew
+from proxy.rules.standard_webhooks import OURS
 from proxy.units import Seconds, rfc3339
 from proxy.webhooks.inbox import Arrival
 
 YOUNG: Seconds = 60.0  # since receipt; a first attempt within it goes as it came
-OURS = VerifySettings(  # Standard Webhooks, as `deliver.sign: outrigger` signs (standardwebhooks.com, specification)
-    scheme="hmac",
-    signature=("header:webhook-signature",),
-    format="params",
-    separator=" ",
-    assign=",",
-    param="v1",
-    encoding="base64",
-    key=KeySettings(encoding="base64", strip_prefix="whsec_"),
-    signed="{id}.{timestamp}.{body}",
-    timestamp="header:webhook-timestamp",
-    id=("header:webhook-id",),
-    secrets=("deliver.secret",),
-)
 
 
 class Unsigned(Exception):

@@ -72,6 +72,8 @@ WRONG = {
     "a word that is none of the allowed": ["breaker", "stripe", "ajar"],
     "a fault without an effect": ["fault", "stripe"],
     "a fault that is none and one at once": ["fault", "stripe", "--off", "--reset"],
+    "a state that there is not": ["webhook", "list", "--state", "late"],
+    "a webhook that there is not": ["webhook", "show", "stripe"],
     "a number that is none": ["tail", "-n", "many"],
     "a state that no event has": ["webhook", "list", "--state", "lost"],
     "a status that is none": ["tail", "--status", "6xx"],

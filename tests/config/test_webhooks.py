@@ -105,6 +105,18 @@ WRONG = {  # the webhook's words; key, a piece of the complaint
     "twilio without public_url": (("integration: twilio", SYNC), ("", "say public_url")),
     "a tolerance without a time": ((f"verify: {{{HMAC}, tolerance: 5m}}", SYNC), (".verify.tolerance", "no time")),
     "no secrets": (('verify: {scheme: hmac, header: X, signed: "{body}"}', SYNC), (".verify", "0 names")),
+    "one character for two things": (
+        (f"verify: {{{HMAC}, format: params, param: v1, separator: '='}}", SYNC),
+        (".verify.separator", "two different characters"),
+    ),
+    "a switch that is neither on nor off": (
+        (f"verify: {{{HMAC}, options: {{url_decode: maybe}}}}", SYNC),
+        (".verify.options", "true or false"),
+    ),
+    "an answer that frames itself": (
+        (f"verify: {{{HMAC}}}", "answer: {headers: {content-length: '5'}}", SYNC),
+        (".answer.headers.content-length", "one that we set ourselves"),
+    ),
     "an unknown secret": (
         ('verify: {scheme: hmac, header: X, signed: "{body}", secrets: [whsec_abcdef]}', SYNC),
         (".verify.secrets[0]", "given a name that is not under secrets (text that is not shown)"),
@@ -267,3 +279,28 @@ def test_a_secret_that_fits_no_key_is_a_doubt_and_starts(tmp_path):
 def test_an_empty_signing_secret_is_a_doubt(tmp_path):
     [doubt] = settings(tmp_path, webhook(f"verify: {{{HMAC}}}", SYNC), {"S": ""}).doubts
     assert doubt.given == "secret s, which is empty"
+
+
+def test_a_user_without_a_password_is_a_doubt(tmp_path):
+    text = webhook("verify: {scheme: basic, body_signed: false, secrets: [s]}", SYNC)
+    [doubt] = settings(tmp_path, text, {"S": "postmark"}).doubts
+    assert doubt.given == "secret s, which has no colon"
+    assert settings(tmp_path, text, {"S": "postmark:pass"}).doubts == ()
+
+
+OURS = {  # the value of deliver.secret; what is said of it
+    "no base64": ("no base64!", "secret s, which is not base64"),
+    "nothing behind its prefix": ("whsec_", "secret s, which is empty"),
+    "empty": ("", "secret s, which is empty"),
+    "base64 with its prefix": ("whsec_YWJj", None),
+    "base64": ("YWJj", None),
+}
+
+
+@pytest.mark.parametrize(("value", "given"), OURS.values(), ids=OURS)
+def test_a_secret_that_cannot_sign_deliveries_is_a_doubt(tmp_path, value, given):
+    verify = HMAC.replace("[s]", "[other]")
+    deliver = "deliver: {url: 'http://127.0.0.1:8000/', sign: outrigger, secret: s}"
+    text = webhook(f"verify: {{{verify}}}", deliver).replace("{s: {env: S}}", "{s: {env: S}, other: {env: O}}")
+    doubts = settings(tmp_path, text, {"S": value, "O": "made-up"}).doubts
+    assert [(one.key, one.given) for one in doubts] == ([("webhooks.w.deliver.secret", given)] if given else [])

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.inbox_program import ENVIRON, OPERATOR, Inbox
+from tests.support.inbox_program import ENVIRON, OPERATOR, PATIENT, Inbox
 from tests.support.program import LISTEN, PATIENCE, ROOT, Program
 from tests.support.scripted import ScriptedUpstream, plain
 from tests.support.senders import SECRET, event, proof
@@ -228,6 +228,27 @@ def test_a_locked_inbox_refuses_unready_and_is_well_again_by_itself(own):
         other.execute("ROLLBACK")
     own.program.until(lambda: own.post("pulled", "evt_4").status_code == 202)
     assert httpx.get(f"{own.program.admin}/readyz").status_code == 200
+
+
+def test_events_go_the_way_that_a_reload_says_also_those_that_came_before(own):
+    own.away()
+    assert own.post("patient", "evt_1").status_code == 200
+    assert own.post("pulled", "evt_2").status_code == 202
+    before, url = own.config.read_text(), own.application.url
+    after = before.replace(
+        f'patient: {{integration: stripe, deliver: {{url: "{url}/hooks", {PATIENT}}}}}',
+        "patient: {integration: stripe}",
+    )
+    after = after.replace(
+        "pulled: {integration: stripe,", f'pulled: {{integration: stripe, deliver: {{url: "{url}/x"}},'
+    )
+    own.back()
+    assert '"taken":true' in own.program.reload(after)
+    found: list[object] = []
+    own.program.until(lambda: bool(found.extend(own.ask("pull", {"webhook": "patient"}).json()["events"]) or found))
+    assert [one["event_id"] for one in found] == ["evt_1"]
+    own.program.until(lambda: "evt_2" in own.arrived())
+    assert own.events(webhook="pulled")[0]["state"] in ("pending", "delivered")
 
 
 def test_the_first_webhook_may_come_with_a_reload(tmp_path):

@@ -145,6 +145,14 @@ async def test_of_many_repeats_at_once_one_is_new(box, event):
         assert inbox.pending == 1
 
 
+async def test_in_a_burst_of_many_the_repeats_are_told_from_the_new_ones(box, event):
+    many = [event(f"e{number % 70}") for number in range(100)]
+    async with box as inbox:
+        found = await asyncio.gather(*(inbox.put(one) for one in many))
+        assert found == [Kept.NEW] * 70 + [Kept.REPEAT] * 30
+        assert inbox.pending == 70
+
+
 async def test_a_page_goes_on_where_the_one_before_ended(box, event):
     async with box as inbox:
         for number in range(5):

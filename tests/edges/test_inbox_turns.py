@@ -174,3 +174,30 @@ async def test_many_events_of_one_key_hide_no_other_event(box, event):
         await inbox.put(event("free", next_at=NOON + 1, received_at=NOON))
         claimed = [name for _ in range(3) for name in ids(await inbox.claim("stripe", 8, NOON + 10, NOON + 70))]
     assert claimed == ["e1", "free"]
+
+
+async def test_events_that_waited_for_delivery_wait_to_be_pulled_where_nothing_delivers_any_more(box, event):
+    async with box as inbox:
+        for one in (event("due"), event("out"), event("other", webhook="twilio")):
+            await inbox.put(one)
+        await inbox.finish((await inbox.claim("stripe", 1, NOON + 60, NOON + 99))[0].arrival.id, NOON + 60, 200)
+        out = await inbox.claim("stripe", 1, NOON + 60, NOON + 99)
+        await inbox.put(event("later", next_at=NOON + 9_999))
+        assert await inbox.route("stripe", pull=True, wall=NOON + 61, limit=10) == 2
+        assert await inbox.route("stripe", pull=True, wall=NOON + 61, limit=10) == 0
+        assert ids(await inbox.lease("stripe", 9, NOON + 62, NOON + 99)) == ["later"]
+        await inbox.fail(out[0].arrival.id, NOON + 63, NOON + 70, 500, "said 500")  # it was in flight
+        assert ids(await inbox.lease("stripe", 9, NOON + 64, NOON + 99)) == ["out"]
+        assert ids(await inbox.claim("twilio", 9, NOON + 64, NOON + 99)) == ["other"]
+        counts = (await inbox.stats()).counts
+    assert counts == {("stripe", "delivered"): 1, ("stripe", "waiting"): 2, ("twilio", "pending"): 1}
+
+
+async def test_events_that_waited_to_be_pulled_are_due_where_they_are_delivered_now(box, event):
+    async with box as inbox:
+        for name in "abc":
+            await inbox.put(event(name, state="waiting", next_at=None))
+        assert await inbox.route("stripe", pull=False, wall=NOON + 60, limit=2) == 2
+        assert await inbox.route("stripe", pull=False, wall=NOON + 60, limit=2) == 1
+        assert ids(await inbox.claim("stripe", 9, NOON + 60, NOON + 99)) == ["a", "b", "c"]
+        assert (await inbox.stats()).counts == {("stripe", "pending"): 3}

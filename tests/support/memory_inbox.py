@@ -99,6 +99,18 @@ class MemoryInbox:
         self.events[id] = replace(stored, state=stored.arrival.state, next_at=wall, done_at=None)
         return True
 
+    async def route(self, webhook: str, *, pull: bool, wall: float, limit: int) -> int:
+        await self._work()
+        new: State = "waiting" if pull else "pending"
+        wrong = [
+            name
+            for name, one in sorted(self.events.items())
+            if one.arrival.webhook == webhook and one.state in UNDELIVERED and one.state != new
+        ][:limit]
+        for name in wrong:
+            self.events[name] = replace(self.events[name], state=new, next_at=None if pull else wall)
+        return len(wrong)
+
     async def purge(self, delivered_before: float, dead_before: float, seen_before: float, limit: int) -> int:
         await self._work()
         before = {"delivered": delivered_before, "dead": dead_before}
