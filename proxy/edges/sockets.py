@@ -17,11 +17,16 @@ async def listening_socket(loop: asyncio.AbstractEventLoop, address: str) -> tup
 
     Port 0 picks a free one. Raises `OSError` where the address cannot be had, `ValueError` where it is none.
     """
-    if address.startswith("unix:"):
-        listening = _unix_socket(Path(address.removeprefix("unix:")))
-    else:
-        listening = await _tcp_socket(loop, *_tcp_address(address))
-        address = f"{address.rpartition(':')[0]}:{listening.getsockname()[1]}"
+    try:
+        if address.startswith("unix:"):
+            listening = _unix_socket(Path(address.removeprefix("unix:")))
+        else:
+            listening = await _tcp_socket(loop, *_tcp_address(address))
+            address = f"{address.rpartition(':')[0]}:{listening.getsockname()[1]}"
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            error.filename = address  # else it says what happened, and not where
+        raise
     listening.settimeout(0)
     return listening, address
 

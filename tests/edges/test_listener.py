@@ -46,7 +46,7 @@ async def test_what_is_no_address_is_refused(address: str) -> None:
 
 async def test_an_address_in_use_is_an_error_of_the_system():
     async with listening(Echo()) as (_, bound):
-        with pytest.raises(OSError, match="in use"):
+        with pytest.raises(OSError, match=f"in use: '{bound}'"):
             async with listening(Echo(), bound):
                 pass
 
