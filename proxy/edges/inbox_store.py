@@ -24,6 +24,7 @@ from proxy.webhooks.inbox import UNDELIVERED, Arrival, Inbox, InboxUnavailable, 
 
 T = TypeVar("T")
 RECOUNT = 5.0  # seconds after which counts of an inbox that others write to as well are asked for anew
+SHARE = 50.0  # times as long as a count took, at least, until the next: a fiftieth of the reader's time
 
 
 class OpenInbox(Inbox, Protocol):
@@ -105,6 +106,7 @@ class InboxStore:
         self._fault: Fault | None = None
         self._counts: Counter[tuple[str, State]] = Counter()
         self._counted = self._loop.time()
+        self._between = RECOUNT  # longer where counting takes long: others wait for the reader meanwhile
         self._recounting: asyncio.Task[Stats] | None = None
         self._latest: dict[str, float] = {}  # webhook: the wall clock of its latest claim
         self._fresh = not place.shared  # what is claimed was claimed by a process that is gone
@@ -185,7 +187,9 @@ class InboxStore:
         if not self._place.shared:
             oldest = await self._reader.do(lambda work: queries.oldest(work.database))
             return Stats({place: many for place, many in self._counts.items() if many}, oldest)
+        began = self._loop.time()
         stats = await self._reader.do(lambda work: Stats(queries.counts(work.database), queries.oldest(work.database)))
+        self._between = max(RECOUNT, SHARE * (self._loop.time() - began))
         self._count(stats.counts)
         return stats
 
@@ -205,7 +209,7 @@ class InboxStore:
     def _count_anew(self) -> None:
         """Others write to a shared inbox, so what is known of it grows old."""
         now = self._loop.time()
-        if now - self._counted >= RECOUNT and (self._recounting is None or self._recounting.done()):
+        if now - self._counted >= self._between and (self._recounting is None or self._recounting.done()):
             self._counted = now
             self._recounting = self._loop.create_task(self.stats())
             self._recounting.add_done_callback(_look_at)

@@ -1,12 +1,9 @@
 """The inbox as senders, application and operators meet it: a program, its file, and what comes out in the end."""
 
 import json
-import os
 import re
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,8 +12,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support import in_process
+from tests.support.command import Ended
 from tests.support.inbox_program import ENVIRON, OPERATOR, PATIENT, Inbox
-from tests.support.program import LISTEN, PATIENCE, ROOT, Program
+from tests.support.program import LISTEN, Program
 from tests.support.scripted import ScriptedUpstream, plain
 from tests.support.senders import SECRET, event, proof
 
@@ -264,16 +263,8 @@ def test_the_first_webhook_may_come_with_a_reload(tmp_path):
         program.stop()
 
 
-def command(inbox: Inbox, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - the interpreter that runs this very test
-        [sys.executable, "-m", "proxy", "webhook", *arguments, "-c", str(inbox.config)],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-        cwd=inbox.folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **ENVIRON},
-    )
+def command(inbox: Inbox, *arguments: str) -> Ended:
+    return in_process.command(inbox.config, "webhook", *arguments, **ENVIRON)
 
 
 def test_the_command_line_lists_shows_and_redelivers(inbox):
@@ -281,17 +272,17 @@ def test_the_command_line_lists_shows_and_redelivers(inbox):
     inbox.post("gone", "evt_1")
     inbox.program.until(lambda: inbox.events(webhook="gone", state="dead"))
     listed = command(inbox, "list", "--webhook", "gone", "--state", "dead")
-    assert (listed.returncode, listed.stderr) == (0, "")
-    event_id = re.match(r"\S+", listed.stdout)[0]
+    assert (listed.code, listed.err) == (0, "")
+    event_id = re.match(r"\S+", listed.out)[0]
     shown = command(inbox, "show", event_id)
-    assert "last error: the application said 410" in shown.stdout
-    assert event("evt_1").decode() in shown.stdout
+    assert "last error: the application said 410" in shown.out
+    assert event("evt_1").decode() in shown.out
     httpx.post(f"{inbox.program.webhooks}/gone", content=b"{}")
     refused = command(inbox, "show", "gone")
-    assert "401 missing_signature" in refused.stdout
+    assert "401 missing_signature" in refused.out
     inbox.application.play(plain(200))
-    assert command(inbox, "redeliver", event_id).returncode == 0
+    assert command(inbox, "redeliver", event_id).code == 0
     inbox.program.until(lambda: inbox.events(webhook="gone", state="delivered"))
-    assert json.loads(command(inbox, "list", "--webhook", "gone", "--json").stdout)["event_id"] == "evt_1"
+    assert json.loads(command(inbox, "list", "--webhook", "gone", "--json").out)["event_id"] == "evt_1"
     gone = command(inbox, "redeliver", event_id.replace("0", "1"))
-    assert (gone.returncode, gone.stderr) == (1, "No event with that id is in the inbox.\n")
+    assert (gone.code, gone.err) == (1, "No event with that id is in the inbox.\n")
