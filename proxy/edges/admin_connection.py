@@ -18,6 +18,7 @@ from aiohttp.streams import StreamReader
 from proxy.edges.admin_api import HEAD
 from proxy.edges.admin_words import Answer, problem
 from proxy.errors import CODES, Refusal
+from proxy.rules.malformed import broken_rule
 
 HEAD_TIME = 10.0  # seconds
 TOO_MANY = "Too many headers received"  # what tells this error of the library from others of its type
@@ -68,6 +69,7 @@ class Connection(web.RequestHandler):
         self._begun = 0  # requests
         self._timer: asyncio.TimerHandle | None = None
         self._head = 0
+        self._at_hand = b""  # the head that is being read, for the name of the rule that it breaks
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._count(1)
@@ -96,6 +98,8 @@ class Connection(web.RequestHandler):
         if self.between and self._timer is None:
             self._timer = self._own_loop.call_later(HEAD_TIME, self._give_up, 408, "request_timeout")
         self._head += len(data)
+        if self.between:
+            self._at_hand = self.seen[-self._head :]
         super().data_received(data)
         if self._request_count > requests:  # its head is complete
             self.between = False
@@ -106,7 +110,7 @@ class Connection(web.RequestHandler):
 
     def begin(self, body: StreamReader) -> None:
         """A request is being answered from now on."""
-        self.between = False
+        self.between, self._at_hand = False, b""
         self._begun += 1
         self._body = body
         self._break_body()
@@ -127,7 +131,9 @@ class Connection(web.RequestHandler):
         if isinstance(exc, LineTooLong) or (isinstance(exc, HttpProcessingError) and exc.message == TOO_MANY):
             return response_of(refused(Refusal("head_too_large", "The request head is over its limits.")))
         if status == 400:
-            return response_of(refused(Refusal("bad_request", "The request is malformed.")))
+            head = self._at_hand.partition(b"\r\n\r\n")[0]  # empty: it came while another was being answered
+            rule = f": {broken_rule(head)}" if head else ""
+            return response_of(refused(Refusal("bad_request", f"The request is malformed{rule}.")))
         if exc is not None:
             self._bug("admin", exc)
         return response_of(problem(500, "internal_error", "A bug here; the log says more."))

@@ -94,6 +94,23 @@ async def test_an_answer_to_a_bad_request_repeats_nothing_of_it_and_nobody_logs_
 
 
 @real
+@pytest.mark.parametrize(
+    ("bad", "rule"),
+    [(b"X-A : 1\r\n\r\n", "a blank before a colon"), (b"X-A: \0\r\n\r\n", "a control byte in a field")],
+    ids=["blank", "control"],
+)
+@pytest.mark.parametrize("before", [b"", HEALTH + b"\r\n"], ids=["first", "second"])
+async def test_a_bad_request_is_told_which_rule_it_broke(before, bad, rule):
+    async with Admin() as admin, admin.connected() as (reader, writer):
+        if before:
+            writer.write(before)
+            await reply(reader)
+        writer.write(HEALTH + bad)
+        answer = await reply(reader)
+    assert answer.json["detail"] == f"The request is malformed: {rule}."
+
+
+@real
 async def test_a_connection_serves_one_request_after_the_other_until_one_is_bad():
     async with Admin() as admin, admin.connected() as (reader, writer):
         writer.write(HEALTH + b"\r\n" + HEALTH + b"\r\n" + HEALTH + b"X-A : 1\r\n\r\n" + HEALTH + b"\r\n")
