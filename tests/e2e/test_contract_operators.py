@@ -20,13 +20,14 @@ def test_only_the_secrets_of_live_upstreams_make_the_program_unready(run):
 
 
 def test_calls_that_wait_for_a_rate_are_queued(through):
-    program, _ = through([plain()], "rate_limit: {rate: 20/m, burst: 1, max_wait: 20s}\n")
+    program, _ = through([plain()], "rate_limit: {rate: 30/m, burst: 1, max_wait: 20s}\n")
     assert program.metrics()['outrigger_queued{upstream="api"}'] == 0
     httpx.get(f"{program.proxy}/api/x")
-    callers = [threading.Thread(target=httpx.get, args=(f"{program.proxy}/api/x",)) for _ in range(2)]
+    asked = {"args": (f"{program.proxy}/api/x",), "kwargs": {"timeout": 30}}
+    callers = [threading.Thread(target=httpx.get, **asked) for _ in range(2)]
     for one in callers:
         one.start()
-    end = time.monotonic() + 2.9  # then the first of them has its turn
+    end = time.monotonic() + 1.9  # then the first of them has its turn
     while (queued := program.metrics()['outrigger_queued{upstream="api"}']) != 2 and time.monotonic() < end:
         pass
     shown = httpx.get(f"{program.admin}/api/upstreams/api").json()["counts"]["queued"]
