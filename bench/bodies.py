@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,6 +17,7 @@ AT_ONCE = 4
 PIECE = b"x" * 65_536
 DOWN, UP = "down", "up"
 GIB = 1 << 30
+SETTLED = 2.0  # seconds after which all that a start leaves for later is in memory
 
 
 def ten_mebibytes(peers: list[Process], rounds: int) -> None:
@@ -44,6 +46,7 @@ def growth(folder: Path, upstream: int) -> None:
     for way in (DOWN, UP):
         with outrigger(folder, upstream, f"growth-{way}") as one:
             transfer(one.port, way, AT_ONCE)
+            time.sleep(SETTLED)
             before = one.rss()
             transfer(one.port, way, GIB // SIZE)
             print(f"body_1GiB      {way:4} rss {before:.1f}→{one.rss():.1f} MiB, {one.rss() - before:+.1f}")
@@ -52,6 +55,7 @@ def growth(folder: Path, upstream: int) -> None:
 def idle(folder: Path, upstream: int, connections: int = 500) -> None:
     """What a kept connection of an application costs that has had one answer and is silent."""
     with outrigger(folder, upstream, "idle") as one:
+        time.sleep(SETTLED)
         grown = uvloop.run(_idle(one, connections))
         print(f"idle           {grown * 1024 / connections:.1f} KiB for a kept connection, {connections} of them")
 

@@ -119,6 +119,31 @@ def test_openai_answers_and_streams(node, provider):
     assert node("openai", "stream")["value"] == ["one", "two"]
 
 
+ANSWERS = {"octokit": {"full_name": "octo/hello"}, "openai": {"choices": [{"message": {"content": "hello"}}]}}
+
+
+@pytest.mark.parametrize("library", ANSWERS)
+def test_a_rate_limit_of_a_scripted_provider_is_waited_out_here(node, provider, calls, library):
+    before = calls(library), len(provider.requests)
+    provider.play(said({"message": "slower"}, 429, ("Retry-After", "1")), said(ANSWERS[library]))
+    found = node(library, "call")
+    assert (found["error"], found["seconds"] >= 1) == (None, True)
+    assert (calls(library) - before[0], len(provider.requests) - before[1]) == (1, 2)
+
+
+def test_openai_pages_and_uploads(node, provider):
+    def page(*names: str, more: bool) -> bytes:
+        return said({"object": "list", "data": [{"id": name} for name in names], "has_more": more})
+
+    provider.play(
+        paged({b"after=f2": lambda seen: page("f3", more=False), b"/files": lambda seen: page("f1", "f2", more=True)})
+    )
+    assert node("openai", "pages")["value"] == ["f1", "f2", "f3"]
+    provider.play(said({"id": "f9"}))
+    assert node("openai", "upload")["value"] == "f9"
+    assert b"\7" * 2_000_000 in provider.requests[-1].body
+
+
 ERRORS = {  # library -> its own error, and how many requests it may send for one call
     "stripe": ("StripeAPIError", 1),
     "slack": ("WebAPIPlatformError", 1),

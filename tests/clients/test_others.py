@@ -21,8 +21,8 @@ from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.clients.conftest import LISTEN
-from tests.clients.standing_in import SECRETS
+from tests.clients.conftest import DEAD, LISTEN
+from tests.clients.standing_in import QUICK, SECRETS, timed
 from tests.support.ports import free_port
 from tests.support.program import ROOT, Program
 from tests.support.scripted import ScriptedUpstream
@@ -123,6 +123,18 @@ def keys_of_moto(url: str) -> dict[str, str]:
     key = iam.create_access_key(UserName="ours")["AccessKey"]
     httpx.post(f"{url}/moto-api/reset-auth", content=b"0").raise_for_status()
     return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+
+def test_boto3_raises_its_own_error_quickly_where_s3_is_down(serve):
+    down = f"url: '{DEAD}', breaker: {{failure_threshold: 1, recovery_timeout: 10m}}, auth: {{region: eu-central-1}}"
+    program = serve(f"upstreams:\n  s3: {{integration: aws_s3, {down}}}\n")
+    config = Config(s3={"addressing_style": "path"})
+    made = boto3.client("s3", endpoint_url=f"{program.proxy}/s3", config=config, **PLACEHOLDERS)
+    with pytest.raises(ClientError):
+        made.list_buckets()
+    with timed() as ended, pytest.raises(ClientError, match="503"):
+        made.list_buckets()
+    assert ended.seconds < QUICK
 
 
 def test_moto_verifies_what_boto3_sends_signed_anew(serve):

@@ -54,16 +54,25 @@ const LIBRARIES = {
     return {
       call: async () => (await client.rest.repos.get({ owner: "octo", repo: "hello" })).data.full_name,
       pages: async () => (await client.paginate("GET /users")).map((user) => user.login),
+      upload: async () => {
+        const asset = { owner: "octo", repo: "hello", release_id: 1, name: "a.bin", data: Buffer.alloc(100_000, 7) };
+        return (await client.rest.repos.uploadReleaseAsset({ ...asset, baseUrl: `${base}/~uploads` })).data.name;
+      },
     };
   },
   async openai() {
-    const { default: OpenAI } = await import("openai");
+    const { default: OpenAI, toFile } = await import("openai");
     const client = new OpenAI({ apiKey: "x", baseURL: base });
     return {
       call: async () => (await client.chat.completions.create(asked)).choices[0].message.content,
       stream: async () => {
         const chunks = await all(await client.chat.completions.create({ ...asked, stream: true }));
         return chunks.map((chunk) => chunk.choices[0].delta.content);
+      },
+      pages: async () => (await all(client.files.list())).map((file) => file.id),
+      upload: async () => {
+        const file = await toFile(Buffer.alloc(2_000_000, 7), "f.bin");
+        return (await client.files.create({ file, purpose: "batch" })).id;
       },
     };
   },
