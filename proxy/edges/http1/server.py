@@ -82,11 +82,10 @@ class ServerConnection(asyncio.Protocol):
             self._drop(data)
 
     def eof_received(self) -> bool | None:
-        if self._refusing and self._task is not None:
-            self._half_closed = True
-            return True  # the refusal is on its way; nobody works for one who left
-        self._leave()
-        return None
+        self._half_closed = self._refusing and self._task is not None
+        if not self._half_closed:
+            self._leave()
+        return self._half_closed or None  # a refusal on its way is no work for one who left
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._leave()
