@@ -16,6 +16,7 @@ from tests.support.program import Program
 from tests.support.scripted import ScriptedUpstream
 
 NODE = Path(__file__).parent / "node"
+UPLOADS = "{match: 'POST /~uploads/repos/*/*/releases/*/assets', status: 418}"  # nothing leaves for the real host
 DOWN = "breaker: {failure_threshold: 1, recovery_timeout: 10m}"
 MISSING = (
     shutil.which("node") is None and "CI" not in os.environ
@@ -38,7 +39,7 @@ def program(provider: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
         "upstreams:",
         f"  stripe: {{integration: stripe, mode: mock, listen: '127.0.0.1:{stripe}'}}",
         "  slack: {integration: slack, mode: mock}",
-        f"  octokit: {{integration: github, url: '{provider.url}'}}",
+        f"  octokit: {{integration: github, url: '{provider.url}', faults: [{UPLOADS}]}}",
         f"  openai: {{integration: openai, url: '{provider.url}/v1'}}",
         f"  stripe-down: {{integration: stripe, url: '{DEAD}', {DOWN}, listen: '127.0.0.1:{stripe_down}'}}",
         f"  slack-down: {{integration: slack, url: '{DEAD}/api', {DOWN}}}",
@@ -109,6 +110,10 @@ def test_octokit_reads_and_follows_pages_through_the_proxy(node, provider):
 
     provider.play(paged({b"page=2": lambda seen: said([{"login": "b"}]), b"/users": first}))
     assert node("octokit", "pages")["value"] == ["a", "b"]
+
+
+def test_octokit_uploads_to_the_host_for_uploads_through_the_proxy(node):
+    assert node("octokit", "upload")["error"]["status"] == 418
 
 
 def test_openai_answers_and_streams(node, provider):
