@@ -2,14 +2,7 @@
 
 import pytest
 
-from tests.support.configuration import settings
-
-SYNC = 'deliver: {url: "http://127.0.0.1:8000/", mode: sync}'
-HMAC = 'scheme: hmac, header: X-Sig, signed: "{body}", secrets: [s]'
-
-
-def webhook(*words: str) -> str:
-    return f"secrets: {{s: {{env: S}}}}\nwebhooks:\n  w: {{{', '.join(words)}}}\n"
+from tests.support.configuration import HMAC, SYNC, settings, webhook
 
 
 def test_a_secret_that_fits_no_key_is_a_doubt_and_starts(tmp_path):

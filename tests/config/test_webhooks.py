@@ -4,14 +4,7 @@ import pytest
 
 from proxy.config.schema import SecretSource
 from proxy.rules.delivery import WaitSettings
-from tests.support.configuration import complaints, settings
-
-SYNC = 'deliver: {url: "http://127.0.0.1:8000/", mode: sync}'
-HMAC = 'scheme: hmac, header: X-Sig, signed: "{body}", secrets: [s]'
-
-
-def webhook(*words: str) -> str:
-    return f"secrets: {{s: {{env: S}}}}\nwebhooks:\n  w: {{{', '.join(words)}}}\n"
+from tests.support.configuration import HMAC, SYNC, complaints, settings, webhook
 
 
 def test_a_preset_brings_verification_answer_and_the_variable_of_its_secret(tmp_path):

@@ -30,3 +30,12 @@ def complaints(folder: Path, text: str, environ: Mapping[str, str] = NO_VARIABLE
 def lines(folder: Path, text: str, environ: Mapping[str, str] = NO_VARIABLES) -> list[str]:
     """The same as people read it, less the folder."""
     return [str(one).removeprefix(f"{folder}/") for one in complaints(folder, text, environ)]
+
+
+SYNC = 'deliver: {url: "http://127.0.0.1:8000/", mode: sync}'
+HMAC = 'scheme: hmac, header: X-Sig, signed: "{body}", secrets: [s]'
+
+
+def webhook(*words: str) -> str:
+    """A file with one webhook `w` of these words, and one secret `s`."""
+    return f"secrets: {{s: {{env: S}}}}\nwebhooks:\n  w: {{{', '.join(words)}}}\n"
