@@ -16,7 +16,10 @@ from proxy.rules.retry_after import Told, told_wait
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitSettings:
-    """Where one limit stands: names of response headers. `used`: `32/40` in one header, which tells no wait."""
+    """Where one limit stands: names of response headers. `used`: `32/40` in one header, which tells no wait.
+
+    `format` is for who reads the manifest: the value itself shows which of these it is, as in any wait header.
+    """
 
     limit: str | None = None
     remaining: str | None = None
