@@ -85,6 +85,15 @@ class Body:
         self._reader = _Reader(self)
         return self._reader
 
+    def take(self) -> bytes | None:
+        """All of it, where it came with its head and nobody reads it twice; None where it has to be read."""
+        source = self._source
+        if self._begun or type(source) is not Whole:
+            return None
+        self._begun = self._ended = True
+        self._kept = None
+        return source.take()
+
     async def _pull(self) -> bytes:
         if self._ended:
             return b""

@@ -79,7 +79,7 @@ class Program:
             store=self._store,
         )
         self._new_id = Ids(clock.wall, os.urandom)
-        self._webhooks = WebhookSide(settings, self.parts, new_id=self._new_id, redactor=redactor)
+        self._webhooks = WebhookSide(settings, self.parts, redactor=redactor)
         self._own_events = self._fakes_sender()
         self.gateway = Gateway(app.snapshot(settings, self.parts), self.events, clock.now)
         self.parts.transports = self.parts.building

@@ -7,7 +7,6 @@ is, senders are told to come again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -40,9 +39,9 @@ ANYWHERE = EgressSettings(allow=("0.0.0.0/0", "::/0"))  # the operator's own app
 
 
 class WebhookSide:
-    """One program's webhooks. `new_id`: makes an event's id, a UUIDv7."""
+    """One program's webhooks."""
 
-    def __init__(self, settings: Settings, parts: Parts, *, new_id: Callable[[], str], redactor: Redactor) -> None:
+    def __init__(self, settings: Settings, parts: Parts, *, redactor: Redactor) -> None:
         self.server = WebhookServer({}, parts.events)
         self.refused = RefusedRequests()
         self.desk: WebhookDesk | None = None  # None until there is a webhook
@@ -54,7 +53,6 @@ class WebhookSide:
         self._intake = Intake(parts.clock.now, parts.alarms)
         self._settings = settings
         self._parts = parts
-        self._new_id = new_id
         self._opening: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -98,7 +96,7 @@ class WebhookSide:
     async def _open(self) -> None:
         parts = self._parts
         inbox = await open_inbox(self._settings.inbox, clock=parts.clock, report=parts.events)
-        keeping = Keeping(inbox, self._settings.inbox, parts.clock.now, parts.alarms)
+        keeping = Keeping(inbox, self._settings.inbox, parts.clock.now)
         world = World(inbox=inbox, loop=parts.loop, clock=parts.clock, dice=parts.dice, events=parts.events)
         deliveries = Deliveries(keeping, self._settings.inbox, world)
         wall = parts.clock.wall
@@ -148,7 +146,6 @@ class WebhookSide:
             keeping=keeping,
             forward=forward,
             wake=lambda: deliveries.wake(webhook.name),
-            new_id=self._new_id,
             events=parts.events,
         )
 

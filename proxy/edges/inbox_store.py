@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol, TypeVar
 
@@ -132,10 +132,10 @@ class InboxStore:
         await self._reader.close()
         self._place.free()
 
-    async def put(self, arrival: Arrival) -> Kept:
+    def put(self, arrival: Arrival) -> Awaitable[Kept]:
         if self._place.shared:
             self._count_anew()
-        return await self._writer.store(arrival)
+        return self._writer.store(arrival)
 
     async def seen(self, arrival: Arrival) -> Kept:
         return await self._reader.do(lambda work: arrivals.seen(work.database, arrival))

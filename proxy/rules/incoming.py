@@ -58,9 +58,11 @@ class Incoming:
         """The values of every line with that lower-case name, without the blanks around them."""
         found = self._lines.get(name)
         if found is None:
-            size = len(name)
-            named = [value for written, value in self.headers if len(written) == size and written.lower() == name]
-            found = self._lines[name] = [value.strip(b" \t") for value in named]
+            found, size = [], len(name)
+            for written, value in self.headers:  # most names differ in length, and are not made lower case
+                if len(written) == size and written.lower() == name:
+                    found.append(value.strip(b" \t"))
+            self._lines[name] = found
         return found
 
     def document(self) -> object:
@@ -122,14 +124,18 @@ def _unique(members: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
+_BLANKS = " \t\n\r"  # around a JSON text; RFC 8259, 2
 _LENIENT = json.JSONDecoder(parse_int=str, parse_float=str)  # no huge numbers are ever computed
 _STRICT = json.JSONDecoder(parse_int=str, parse_float=str, object_pairs_hook=_unique)
 
 
 def _json(body: bytes, decoder: json.JSONDecoder) -> object:
+    value: object
     try:
-        return decoder.decode(body.removeprefix(BOM_UTF8).decode())
+        text = body.removeprefix(BOM_UTF8).decode().strip(_BLANKS)
+        value, end = decoder.raw_decode(text)
     except DuplicateName:
         raise
     except (ValueError, RecursionError):
         return None
+    return value if end == len(text) else None

@@ -22,6 +22,13 @@ def found(document: Any, pointer: Pointer) -> list[Any]:
     return values
 
 
+def member(value: Any, step: str) -> Any:
+    """What one step that is no `*` leads to; `None` where it leads nowhere, or to null."""
+    if type(value) is dict:
+        return value.get(step)
+    return next(iter(inner(value, step)), None)
+
+
 def inner(value: Any, step: str) -> list[Any]:
     """What one step leads to; empty where it leads nowhere."""
     if isinstance(value, dict):

@@ -17,16 +17,15 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 class Locator(NamedTuple):
-    """`name`: lower case for headers. `pointer`: the steps into a JSON document; `*` is every element."""
+    """`name`: lower case for headers. `pointer`: the steps into a JSON document; `*` is every element.
+
+    `every`: it stands for a value in each element of a list, all of which count.
+    """
 
     kind: str
     name: bytes
     pointer: tuple[str, ...] = ()
-
-    @property
-    def every(self) -> bool:
-        """True if it stands for a value in each element of a list, all of which count."""
-        return "*" in self.pointer
+    every: bool = False
 
     @property
     def in_body(self) -> bool:
@@ -44,7 +43,8 @@ def parse_locator(text: str) -> Locator:
     if kind not in KINDS or not colon:
         raise ValueError(f"{text!r} is no locator; allowed: " + ", ".join(f"{each}:…" for each in KINDS))
     if kind == "json":
-        return Locator(kind, b"", json_pointer.parse(name))
+        pointer = json_pointer.parse(name)
+        return Locator(kind, b"", pointer, every="*" in pointer)
     if not name:
         raise ValueError(f"{text!r} names nothing behind {kind}:")
     if kind == "header":
@@ -68,15 +68,23 @@ def _of_headers(locator: Locator, incoming: Incoming) -> list[bytes]:
 
 
 def _of_json(locator: Locator, incoming: Incoming) -> list[bytes]:
-    found = [incoming.document()]
+    document = incoming.document()
+    if locator.every:
+        return _in_each(document, locator.pointer)
     for step in locator.pointer:
+        document = json_pointer.member(document, step)
+    text = _text(document)
+    return [] if text is None else [text]
+
+
+def _in_each(document: object, pointer: json_pointer.Pointer) -> list[bytes]:
+    found = [document]
+    for step in pointer:
         if step == "*":
             found = [element for value in found for element in (value if isinstance(value, list) else [None])]
         else:
-            found = [next(iter(json_pointer.inner(value, step)), None) for value in found]
-    if locator.every:
-        return [_text(value) or b"" for value in found]  # an element without a value must not go unseen
-    return [text for value in found if (text := _text(value)) is not None]
+            found = [json_pointer.member(value, step) for value in found]
+    return [_text(value) or b"" for value in found]  # an element without a value must not go unseen
 
 
 def _text(value: object) -> bytes | None:

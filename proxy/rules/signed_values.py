@@ -9,7 +9,7 @@ from datetime import datetime
 
 _DIGITS = re.compile(rb"[0-9]{1,16}")
 _RFC3339 = re.compile(rb"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(\.\d{1,16})?([Zz]|[+-]\d\d:\d\d)")
-_HEX = re.compile(rb"(?:[0-9a-f]{2})+")
+_HEX = re.compile(rb"[0-9a-f]+")
 
 ENCODINGS = ("hex", "base64", "base64url")
 
@@ -20,7 +20,7 @@ def signature_bytes(value: bytes, encoding: str) -> bytes | None:
     `hex` is lower case; base64 is canonical and padded, base64url canonical, padded or not.
     """
     if encoding == "hex":
-        return bytes.fromhex(value.decode()) if _HEX.fullmatch(value) else None
+        return bytes.fromhex(value.decode()) if len(value) % 2 == 0 and _HEX.fullmatch(value) else None
     if not value.isascii():
         return None
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from proxy.rules.claims import MOST_SIGNATURES, Claim, Stop
@@ -50,11 +50,13 @@ class TemplateReader:
     headers: frozenset[bytes] = field(init=False)  # `repeat` allows several lines of the signature's
     _every: bool = field(init=False)
     _parses_json: bool = field(init=False)
+    _signs_id: bool = field(init=False)
 
     def __post_init__(self) -> None:
         others = list(() if self.template is None else self.template.locators)
         others += () if self.time is None else (self.time,)
-        others += self.id if self._signs("id") else ()
+        self._signs_id = self.template is not None and "id" in self.template.names
+        others += self.id if self._signs_id else ()
         once = others if self.repeat else [*self.signature, *others]
         self.headers = frozenset(locator.name for locator in once if locator.kind == "header")
         self._every = any(locator.every for locator in self.signature)
@@ -65,24 +67,19 @@ class TemplateReader:
         if self._parses_json:
             _refuse_double_names(incoming)
         values = self._values(incoming)
-        mark = b""
-        if self.time is not None and self.time.kind != "param":
-            mark = one(self.time, incoming, "missing_timestamp")
-        name = self._id(incoming)
+        mark, time = b"", self.time
+        if time is not None and time.kind != "param":
+            mark = one(time, incoming, "missing_timestamp")
+        name = self._signed_id(incoming) if self._signs_id else b""
         signatures = self._signatures(values, incoming)
-        if self.time is not None and self.time.kind == "param":
-            mark = one(self.time, incoming, "missing_timestamp")
-        when = None if self.time is None else self._unix(mark)
-        inside = self._inside(incoming)
-        messages = self._messages(incoming, mark, name, inside)
-        return Claim(signatures, messages, self.algorithm, when, self._every)
+        if time is not None and time.kind == "param":
+            mark = one(time, incoming, "missing_timestamp")
+        when = None if time is None else self._unix(mark)
+        return Claim(signatures, self._messages(incoming, mark, name), self.algorithm, when, self._every)
 
     def late_time(self, incoming: Incoming) -> float | None:
         """The time of a proven body that its template does not name (Linear)."""
         return None if self.late is None else self._unix(one(self.late, incoming, "missing_timestamp"))
-
-    def _signs(self, name: str) -> bool:
-        return self.template is not None and name in self.template.names
 
     def _values(self, incoming: Incoming) -> list[bytes]:
         found: list[bytes] = []
@@ -97,9 +94,7 @@ class TemplateReader:
             raise Stop("missing_signature", "no signature where it should be")
         return found
 
-    def _id(self, incoming: Incoming) -> bytes:
-        if not self._signs("id"):
-            return b""
+    def _signed_id(self, incoming: Incoming) -> bytes:
         found = first(self.id, incoming)
         if found is None:
             raise Stop("missing_id", "the id is signed and not there")
@@ -108,8 +103,11 @@ class TemplateReader:
     def _signatures(self, values: list[bytes], incoming: Incoming) -> list[bytes]:
         if self.params is not None:
             values = self._of_params(values, incoming)
-        shaped = [self.shape(value.removeprefix(self.prefix)) for value in values if value.startswith(self.prefix)]
-        found = [signature for signature in shaped if signature is not None]
+        found = []
+        for value in values:
+            signature = self.shape(value.removeprefix(self.prefix)) if value.startswith(self.prefix) else None
+            if signature is not None:
+                found.append(signature)
         if not self._every and len(values) > MOST_SIGNATURES:
             raise Stop("malformed_signature", f"more than {MOST_SIGNATURES} signatures")
         if not found or (self._every and len(found) < len(values)):
@@ -122,17 +120,16 @@ class TemplateReader:
         incoming.params = split_params(separator.join(values), separator, self.params.assign)
         return incoming.params.get(self.params.param, [])
 
-    def _inside(self, incoming: Incoming) -> dict[Locator, bytes]:
-        located = () if self.template is None else self.template.locators
-        return {locator: one(locator, incoming, "missing_signature") for locator in located}
-
-    def _messages(
-        self, incoming: Incoming, mark: bytes, name: bytes, inside: Mapping[Locator, bytes]
-    ) -> list[list[bytes]]:
-        if self.template is None:
+    def _messages(self, incoming: Incoming, mark: bytes, name: bytes) -> list[list[bytes]]:
+        template = self.template
+        if template is None:
             return []
-        urls = self._urls(incoming) if self._signs("url") else [b""]
-        return [self.template.message(incoming, Marks(mark, name, url), inside) for url in urls]
+        inside = {}
+        if template.locators:
+            inside = {locator: one(locator, incoming, "missing_signature") for locator in template.locators}
+        if "url" not in template.names:
+            return [template.message(incoming, Marks(mark, name), inside)]
+        return [template.message(incoming, Marks(mark, name, url), inside) for url in self._urls(incoming)]
 
     def _urls(self, incoming: Incoming) -> list[bytes]:
         url = self.base_url if incoming.query is None else self.base_url + b"?" + incoming.query

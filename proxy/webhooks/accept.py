@@ -50,7 +50,6 @@ class Ways:
     keeping: Keeping
     forward: Forwards | None  # None: events are stored, and no sender waits for the application
     wake: Callable[[], None]
-    new_id: Callable[[], str]
     events: Events
 
 
@@ -127,7 +126,7 @@ class Acceptance:
         named = event_id(incoming, naming)
         nonce = proven.nonce
         return Arrival(
-            id=self._ways.new_id(),
+            id=proven.request.call.id,
             webhook=self._name,
             event_id=named,
             type=event_type(naming),

@@ -6,7 +6,7 @@ out, so whoever delivers it twice told nobody a lie: delivery is at least once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal, NamedTuple, Protocol
@@ -87,9 +87,12 @@ class Stats(NamedTuple):
 
 
 class Inbox(Protocol):
-    """Every method raises `InboxUnavailable`. `wall`: Unix seconds now. What returns has been committed."""
+    """Every method raises `InboxUnavailable`, at the latest after 5 s: no sender waits longer for the store.
 
-    async def put(self, arrival: Arrival) -> Kept:
+    `wall`: Unix seconds now. What returns has been committed.
+    """
+
+    def put(self, arrival: Arrival) -> Awaitable[Kept]:
         """Stores a new event and remembers it for 7 days, in one transaction; a repeat or a replay stores nothing."""
 
     async def seen(self, arrival: Arrival) -> Kept:

@@ -46,6 +46,9 @@ class Intake:
             return b""
         if body.length is not None and body.length > most:  # before a byte is read
             raise Refusal("request_too_large", f"Content-Length is over the {most} bytes of max_body")
+        whole = body.take()
+        if whole is not None:  # as with nearly every event: it came with its head
+            return whole
         body.admit(keep=0, most=most)
         try:
             return await self._read(body)
@@ -54,7 +57,7 @@ class Intake:
 
     async def _read(self, body: Body) -> bytes:
         stream, pieces = body.open(), []
-        while stream.ready and not body.complete:  # as it nearly always came with its head: no timer for what is here
+        while stream.ready and not body.complete:  # no timer for what is here
             pieces.append(await stream.read())
         if not body.complete:
             await self._wait_for(body, stream, pieces)

@@ -1,4 +1,4 @@
-"""The inbox as the gateway uses it: every write within five seconds, and a word for when there is no more room.
+"""The inbox as the gateway uses it: failures in a row are counted, and there is a word for when no room is left.
 
 The one thing a reader would get wrong: three failures in a row make the program unready, and then nobody sends it what
 would prove it well. So the purge, which writes too, goes on and tells.
@@ -10,11 +10,9 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
 from proxy.config.schema import InboxSettings
-from proxy.timing import Alarms
 from proxy.units import Seconds
 from proxy.webhooks.inbox import Arrival, Inbox, InboxUnavailable, Kept, Stats
 
-PATIENCE: Seconds = 5.0  # that a sender waits for the store
 STALE: Seconds = 1.0  # a count that is older is asked for anew
 FAILURES = 3  # in a row, after which the program is not ready
 LEAST_TOLD = 5  # seconds of Retry-After
@@ -36,12 +34,11 @@ class OpenInbox(Inbox, Protocol):
 class Keeping:
     """One program's way into its inbox. Every method raises `InboxUnavailable`, those of counts apart."""
 
-    def __init__(self, inbox: OpenInbox, settings: InboxSettings, now: Callable[[], float], alarms: Alarms) -> None:
+    def __init__(self, inbox: OpenInbox, settings: InboxSettings, now: Callable[[], float]) -> None:
         self.inbox = inbox
         self.stats = NOTHING
         self._most = settings.max_pending
         self._now = now
-        self._alarms = alarms
         self._looked_at = float("-inf")
         self._failures = 0  # in a row
         self._why = ""
@@ -50,17 +47,17 @@ class Keeping:
         """Goes on under new settings; where the inbox is does not change."""
         self._most = settings.max_pending
 
-    async def put(self, arrival: Arrival) -> Kept:
+    def put(self, arrival: Arrival) -> Awaitable[Kept]:
         """Stores it; what returns has been committed."""
-        return await self._within(self.inbox.put(arrival))
+        return self._counted(self.inbox.put(arrival))
 
     async def seen(self, arrival: Arrival) -> Kept:
         """What `put()` would find."""
-        return await self._within(self.inbox.seen(arrival))
+        return await self._counted(self.inbox.seen(arrival))
 
     async def remember(self, arrival: Arrival) -> None:
         """Remembers without storing."""
-        await self._within(self.inbox.remember(arrival))
+        await self._counted(self.inbox.remember(arrival))
 
     @property
     def full(self) -> bool:
@@ -82,21 +79,18 @@ class Keeping:
         if force or self._now() - self._looked_at >= STALE:
             self._looked_at = self._now()
             try:
-                self.stats = await self._within(self.inbox.stats(), counts=False)
+                self.stats = await self._counted(self.inbox.stats(), counts=False)
             except InboxUnavailable:
                 return self.stats
         return self.stats
 
     async def purge(self, delivered_before: float, dead_before: float, seen_before: float, limit: int) -> int:
         """A batch of what is too old; as a write it also tells when the store is well again."""
-        return await self._within(self.inbox.purge(delivered_before, dead_before, seen_before, limit))
+        return await self._counted(self.inbox.purge(delivered_before, dead_before, seen_before, limit))
 
-    async def _within(self, work: Awaitable[Answer], *, counts: bool = True) -> Answer:
+    async def _counted(self, work: Awaitable[Answer], *, counts: bool = True) -> Answer:
         try:
-            with self._alarms.at(self._now() + PATIENCE):
-                answer = await work
-        except TimeoutError:
-            raise self._failed(f"no answer within {PATIENCE:g} s", counts=counts) from None
+            answer = await work
         except InboxUnavailable as error:
             raise self._failed(str(error), counts=counts) from None
         self._failures = 0 if counts else self._failures

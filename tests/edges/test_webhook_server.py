@@ -87,7 +87,7 @@ async def serving(case: Case, *, max_body: int = 5 << 20, url: str | None = None
             max_body=max_body,
         )
         secrets = {secret.name: secret for secret in case.secrets}
-        keeping = Keeping(MemoryInbox(), InboxSettings(), loop.time, alarms)
+        keeping = Keeping(MemoryInbox(), InboxSettings(), loop.time)
         around = Surroundings(
             secret=secrets.get,
             intake=Intake(loop.time, alarms),
@@ -101,7 +101,6 @@ async def serving(case: Case, *, max_body: int = 5 << 20, url: str | None = None
             keeping=keeping,
             forward=Forward(transport, writer, webhook.deliver, loop.time, alarms),
             wake=lambda: None,
-            new_id=lambda: "event-1",
             events=ears,
         )
         handler = WebhookServer({path: Receiver(webhook, Acceptance(webhook, ways), around)}, ears)
@@ -109,7 +108,7 @@ async def serving(case: Case, *, max_body: int = 5 << 20, url: str | None = None
             handler,
             limits=WEBHOOKS,
             refuse=handler.refuse,
-            new_call=lambda: Call("id", loop.time()),
+            new_call=lambda: Call("event-1", loop.time()),
             clock=clock,
             alarms=alarms,
             bug=ears.bug,

@@ -1,6 +1,5 @@
 """An inbox in memory: the model of what a store does, for tests of those who use one."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -8,7 +7,7 @@ from proxy.webhooks.inbox import UNDELIVERED, Arrival, InboxUnavailable, Kept, P
 
 
 class MemoryInbox:
-    """`broken`: why the store cannot be used, None while it can. `slow`: seconds that every write takes."""
+    """`broken`: why the store cannot be used, None while it can."""
 
     def __init__(self) -> None:
         self.events: dict[str, Stored] = {}
@@ -16,7 +15,6 @@ class MemoryInbox:
         self.keys: dict[tuple[str, str], str] = {}
         self.nonces: dict[tuple[str, str], str] = {}
         self.broken: str | None = None
-        self.slow = 0.0
         self.closed = False
 
     @property
@@ -134,8 +132,6 @@ class MemoryInbox:
         self.closed = True
 
     async def _work(self) -> None:
-        if self.slow:
-            await asyncio.sleep(self.slow)
         if self.broken is not None:
             raise InboxUnavailable(self.broken)
 

@@ -120,8 +120,9 @@ class Listening:
         self.asked: list[str] = []  # the addresses that were fetched
         time, alarms = clock(loop), Alarms(loop)
         self.inbox = MemoryInbox()
-        self.keeping = Keeping(self.inbox, inbox, time.now, alarms)
+        self.keeping = Keeping(self.inbox, inbox, time.now)
         self.refused = RefusedRequests()
+        self._ids = count(1)
         around = Surroundings(
             secret=self._secret,
             intake=Intake(time.now, alarms, places),
@@ -137,12 +138,10 @@ class Listening:
         self.deliveries = Deliveries(self.keeping, inbox, world)
         attempt = Try(self.application, writer, webhook.deliver.timeout, clock=time, alarms=alarms, events=self.ears)
         self.deliveries.adopt({webhook.name: Wanted(webhook, attempt, "http://127.0.0.1:9")}, inbox)
-        ids = count(1)
         ways = Ways(
             keeping=self.keeping,
             forward=Forward(self.application, writer, webhook.deliver, time.now, alarms) if asks else None,
             wake=lambda: self.deliveries.wake(webhook.name),
-            new_id=lambda: f"event-{next(ids):03d}",
             events=self.ears,
         )
         receivers = {webhook.path.encode(): Receiver(webhook, Acceptance(webhook, ways), around)}
@@ -178,7 +177,7 @@ class Listening:
         """The answer, unread. A `Stream` as body is chunked unless a `length` is declared."""
         method, _, target = line.partition(" ")
         sent = Body(Whole(body), len(body)) if isinstance(body, bytes) else Body(body, length)
-        call = Call(id="call", started=0.0)
+        call = Call(id=f"event-{next(self._ids):03d}", started=0.0)
         return await self.server(Request(method, target.encode(), headers, sent if body else None, call))
 
     async def ask(

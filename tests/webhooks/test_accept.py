@@ -96,15 +96,6 @@ async def test_without_the_store_nothing_is_answered_2xx(deliver: dict) -> None:
     assert listening.application.requests == []
 
 
-async def test_a_store_that_hangs_is_waited_for_five_seconds() -> None:
-    loop = asyncio.get_running_loop()
-    listening = Listening(settings(deliver=STORED))
-    listening.inbox.slow = 60.0
-    found = await listening.ask(BODY, signed(BODY))
-    assert (found.status, listening.ears.ended) == (503, [("inbox_unavailable", "old")])
-    assert 5.0 <= loop.time() < 5.1
-
-
 async def test_three_failures_in_a_row_make_the_program_unready_until_one_works() -> None:
     listening = Listening(settings(deliver=STORED))
     troubles = []

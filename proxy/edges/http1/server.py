@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from proxy.body import Body
+from proxy.body import Body, Whole
 from proxy.edges.http1.request_reader import Chunks, Head, find_head
 from proxy.edges.http1.response_writer import BROKEN, CUT, OPEN, Writer
 from proxy.edges.http1.service import Service, host_of
@@ -147,6 +147,9 @@ class ServerConnection(asyncio.Protocol):
         self._rest, body = b"", None
         if length == 0:
             self._state, arrived = BUSY, self._hold
+        elif length is not None and len(rest) >= length:  # all of it came with its head: nothing is left to count
+            self._state, arrived = BUSY, self._hold
+            body, rest = Body(Whole(rest[:length]), length), rest[length:]
         else:
             self._expecting = asks or not sure
             self._inbox = inbox = Inbox(self._transport, self._ask if asks else None)
