@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import cast
 
@@ -25,7 +26,8 @@ def put(work: Work, arrivals: Sequence[Arrival]) -> list[Kept]:
     new = [arrival for arrival, kept in zip(arrivals, found, strict=True) if kept is Kept.NEW]
     if new:
         work.database.insert(_INSERT, [row_of(arrival) for arrival in new])
-        work.changes += [(one.webhook, "waiting" if one.next_at is None else "pending", 1) for one in new]
+        more = Counter((one.webhook, one.state) for one in new)
+        work.changes += [(webhook, state, many) for (webhook, state), many in more.items()]
     return found
 
 

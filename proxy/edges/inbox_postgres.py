@@ -15,8 +15,8 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from proxy.edges.inbox_backend import Fault
 from proxy.edges.inbox_tables import TABLES, UNDELIVERED, VERSION
-from proxy.edges.inbox_worker import Fault
 
 CONNECT = 4  # seconds until a server that does not answer counts as lost …
 STATEMENT, LOCK = 4_000, 2_000  # … and milliseconds for a statement and for a lock; all less than anybody waits

@@ -19,12 +19,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from proxy.edges.inbox_backend import Fault
 from proxy.edges.inbox_tables import TABLES, VERSION
-from proxy.edges.inbox_worker import Fault
 from proxy.edges.private_files import make_folder, open_private, sync
 
 BUSY = 2.0  # seconds to wait for another program that has locked the file
 LOOK = 1.0  # seconds between two looks at the free space
+CHECKPOINT = 4000  # pages in the log, 16 MiB, before a commit moves them: a commit in hundreds is so late, not in tens
 SHRINK = 1000  # pages that are given back at a time
 TOGETHER = 32  # rows in one statement at most: each number of them is a statement of its own to be kept ready
 _APPLICATION = 0x4F757472  # "Outr", in the file's head
@@ -251,6 +252,7 @@ def _prepare(database: sqlite3.Connection) -> None:
     if ask("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
         raise Fault("its file system cannot hold a SQLite log (WAL); name a local disk in inbox.url", lasting=True)
     ask("PRAGMA synchronous = FULL")
+    ask(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
     ask("PRAGMA journal_size_limit = 16777216")
     if version < VERSION:
         ask("BEGIN IMMEDIATE")

@@ -16,8 +16,9 @@ from proxy.config.schema import InboxSettings
 from proxy.edges import inbox_arrivals as arrivals
 from proxy.edges import inbox_queries as queries
 from proxy.edges import inbox_turns as turns
+from proxy.edges.inbox_backend import Backend, Connection, Fault, Reports
 from proxy.edges.inbox_tables import Change, Work
-from proxy.edges.inbox_worker import Backend, Connection, Fault, Reports, Worker
+from proxy.edges.inbox_worker import Worker
 from proxy.events import Events
 from proxy.timing import Clock
 from proxy.webhooks.inbox import UNDELIVERED, Arrival, Inbox, InboxUnavailable, Kept, Page, State, Stats, Stored

@@ -1,4 +1,7 @@
-"""A thread with a connection of its own: it does all that is queued in one transaction and then answers all at once.
+"""A thread with a connection of its own: it does all that was asked for in one transaction and answers all at once.
+
+Each commit has a price of its own, whatever is in it. So the next one is not begun while every turn of the loop brings
+more, nor while one is under way.
 
 The one thing a reader would get wrong: who gave up waiting may have got what it asked for. What was not begun by then
 is never done; what was begun may be committed. So a sender that was told 503 comes again, and is found to be a repeat.
@@ -7,16 +10,18 @@ is never done; what was begun may be committed. So a sender that was told 503 co
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from proxy.edges.inbox_arrivals import put
-from proxy.edges.inbox_tables import Change, Database, Step, Work
+from proxy.edges.inbox_backend import Backend, Connection, Fault, Reports
+from proxy.edges.inbox_tables import Change, Step, Work
 from proxy.timing import LEAST
 from proxy.webhooks.inbox import Arrival, InboxUnavailable, Kept
 
@@ -24,49 +29,7 @@ T = TypeVar("T")
 BATCH = 256  # in one transaction
 BATCH_BYTES = 4 << 20
 PATIENCE = 5.0  # seconds that anybody waits
-
-
-class Fault(Exception):
-    """Something is wrong with the store. `everywhere`: whatever else was asked would fail as well.
-
-    `lasting`: no waiting can put it right. `reopen`: the connection is of no use any more. The text is for people.
-    """
-
-    def __init__(self, reason: str, *, everywhere: bool = True, lasting: bool = False, reopen: bool = True) -> None:
-        super().__init__(reason)
-        self.everywhere, self.lasting, self.reopen = everywhere, lasting, reopen
-
-
-class Connection(Database, Protocol):
-    """A connection to a store."""
-
-    def begin(self) -> None:
-        """Begins a transaction."""
-
-    def commit(self) -> None:
-        """Returns when all is on disk."""
-
-    def rollback(self) -> None:
-        """Undoes all since `begin`."""
-
-    def close(self) -> None:
-        """Lets go."""
-
-    def cut(self) -> None:
-        """Ends, from another thread, what this one waits for."""
-
-
-class Backend(Protocol):
-    """One kind of store. What it raises is translated by `fault`."""
-
-    def connect(self) -> Connection:
-        """A new connection."""
-
-    def fault(self, error: Exception) -> Fault | None:
-        """What an exception says of the store; None: nothing, it is a bug of ours."""
-
-    def full(self) -> Fault | None:
-        """Why nothing more should be stored now."""
+GATHER = 0.004  # seconds at most in which more is waited for
 
 
 @dataclass(slots=True)
@@ -78,14 +41,6 @@ class Job:
     until: float
 
 
-class Reports(NamedTuple):
-    """Whom the thread tells, from within it, but `changed`: that is told in the loop. `failed` None: it works again."""
-
-    connected: Callable[[Connection], None]
-    changed: Callable[[Sequence[Change]], None]
-    failed: Callable[[Fault | None], None]
-
-
 class Worker:
     """`do` is for the loop's thread, the rest runs in its own."""
 
@@ -93,11 +48,12 @@ class Worker:
         self._backend = backend
         self._reports = reports
         self._loop = asyncio.get_running_loop()
-        self._coming: list[Job] = []  # asked for in this turn of the loop
-        self._waiting: deque[Job] = deque()  # handed over, oldest first
+        self._coming: list[Job] = []  # asked for, and not handed over
+        self._gathering = False  # a look at what has come is due in the next turn of the loop
+        self._busy = False  # the thread has a batch
+        self._waiting: deque[Job] = deque()  # oldest first, those with the thread among them
         self._timer: asyncio.TimerHandle | None = None  # while somebody may be waiting
-        self._queue: deque[Job] = deque()
-        self._ready = threading.Condition()
+        self._batches: queue.SimpleQueue[list[Job]] = queue.SimpleQueue()  # an empty one ends the thread
         self._closing = False
         self._connection: Connection | None = None
         self._began: float | None = None  # since when a batch is worked on
@@ -114,10 +70,10 @@ class Worker:
 
     async def close(self) -> None:
         """Does what is queued, as far as it can be done in time, and ends the thread."""
-        self._hand_over()
-        with self._ready:
-            self._closing = True
-            self._ready.notify()
+        self._closing = True
+        while self._coming:
+            self._hand_over()
+        self._batches.put([])
         end = self._loop.time() + PATIENCE
         while self._thread.is_alive() and self._loop.time() < end:
             await self._loop.run_in_executor(None, self._thread.join, 0.5)
@@ -130,19 +86,46 @@ class Worker:
         if self._closing:
             raise InboxUnavailable("it is closed")
         answer = self._loop.create_future()
-        if not self._coming:
-            self._loop.call_soon(self._hand_over)  # behind all that is asked for in this turn: one wake-up, one batch
-        self._coming.append(Job(work, answer, self._loop.time() + PATIENCE))
+        job = Job(work, answer, self._loop.time() + PATIENCE)
+        self._coming.append(job)
+        self._waiting.append(job)
+        if self._timer is None:
+            self._timer = self._loop.call_at(job.until, self._give_up)
+        if not (self._gathering or self._busy):
+            self._gather_from(0)
         return answer
 
+    def _gather_from(self, seen: int) -> None:
+        """Looks in the next turn whether more than `seen` have come by then."""
+        self._gathering = True
+        self._loop.call_soon(self._gather, seen)
+
+    def _gather(self, seen: int) -> None:
+        self._gathering = False
+        if self._busy or not self._coming:
+            return
+        came = len(self._coming)
+        waited = self._loop.time() - (self._coming[0].until - PATIENCE)
+        if seen < came < BATCH and waited < GATHER:
+            self._gather_from(came)
+        else:
+            self._hand_over()
+
     def _hand_over(self) -> None:
-        coming, self._coming = self._coming, []
-        with self._ready:
-            self._queue += coming
-            self._ready.notify()
-        self._waiting += coming
-        if self._timer is None:
-            self._timer = self._loop.call_later(PATIENCE, self._give_up)
+        """Gives the thread what is to be done in one transaction."""
+        size, many = 0, 0
+        for job in self._coming:
+            if many == BATCH or size >= BATCH_BYTES:
+                break
+            many += 1
+            size += len(job.work.body) if isinstance(job.work, Arrival) else 0
+        batch, self._coming = self._coming[:many], self._coming[many:]
+        wanted = [job for job in batch if not job.answer.done()]  # what was given up must not be done after that
+        if wanted:
+            self._busy = True
+            self._batches.put(wanted)
+        elif self._coming:
+            self._gather_from(0)
 
     def _give_up(self) -> None:
         """Answers those who have waited too long. One timer for all: almost nobody ever does."""
@@ -164,7 +147,7 @@ class Worker:
             connection.cut()
 
     def _run(self) -> None:
-        while batch := self._next():
+        while batch := self._batches.get():
             self._began = time.monotonic()
             changes: list[Change] = []
             answers = self._answers(batch, changes)
@@ -174,6 +157,7 @@ class Worker:
         self._drop()
 
     def _release(self, batch: list[Job], answers: list[object], changes: list[Change]) -> None:
+        self._busy = False
         if changes:
             self._reports.changed(changes)
         for job, answer in zip(batch, answers, strict=True):
@@ -185,29 +169,15 @@ class Worker:
                 job.answer.set_result(answer)
         while self._waiting and self._waiting[0].answer.done():
             self._waiting.popleft()
-
-    def _next(self) -> list[Job]:
-        """What to do in one transaction; nothing: the end."""
-        batch: list[Job] = []
-        size = 0
-        with self._ready:
-            while not batch:
-                while not self._queue and not self._closing:
-                    self._ready.wait()
-                if not self._queue:
-                    break
-                while self._queue and len(batch) < BATCH and size < BATCH_BYTES:
-                    job = self._queue.popleft()
-                    if not job.answer.done():  # it was given up, and must not be done after that
-                        batch.append(job)
-                        size += len(job.work.body) if isinstance(job.work, Arrival) else 0
-        return batch
+        if self._coming and not self._gathering:
+            self._gather_from(0)
 
     def _answers(self, batch: list[Job], changes: list[Change]) -> list[object]:
         """Each one's answer; an exception is one too. `changes`: is told what was committed."""
         full = self._backend.full()
         refused = [full is not None and isinstance(job.work, Arrival) for job in batch]
-        rest = self._tried([job for job, no in zip(batch, refused, strict=True) if not no], changes)
+        wanted = batch if full is None else [job for job, no in zip(batch, refused, strict=True) if not no]
+        rest = self._tried(wanted, changes)
         if not any(isinstance(answer, InboxUnavailable) for answer in rest):
             self._reports.failed(full)
         answers = iter(rest)

@@ -95,13 +95,11 @@ def framing_of(
 def _is_http_1_1(line: bytes, method: bytes, target: bytes) -> bool:
     if b"#" in target:
         raise _refused("a fragment in the request target")
-    start = b"%b %b HTTP/1." % (method, target)
-    if line.startswith(start):
-        version = line[len(start) : len(start) + 3]
-        if version == b"1\r\n":
-            return True
-        if version == b"0\r\n":
-            return False
+    start = method + b" " + target
+    if line.startswith(start + b" HTTP/1.1\r\n"):
+        return True
+    if line.startswith(start + b" HTTP/1.0\r\n"):
+        return False
     raise _refused("the request line is not `method target HTTP/1.1`")
 
 

@@ -183,14 +183,22 @@ def _params(settings: VerifySettings) -> ParamsFormat | None:
 
 def _of_size(encoding: str, size: int) -> Shape:
     if encoding == "hex":  # two in three providers write so
-        written = re.compile(rb"[0-9a-f]{%d}" % (2 * size)).fullmatch
-        return lambda value: None if written(value) is None else bytes.fromhex(value.decode())
+        return lambda value: _hex_of_size(value, size)
 
     def shape(value: bytes) -> bytes | None:
         found = signature_bytes(value, encoding)
         return found if found is not None and len(found) == size else None
 
     return shape
+
+
+def _hex_of_size(value: bytes, size: int) -> bytes | None:
+    try:
+        text = value.decode()
+        found = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return found if len(found) == size and found.hex() == text else None  # in lower case, and without blanks
 
 
 def _token_key(secret: bytes) -> Key:

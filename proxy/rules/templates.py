@@ -39,23 +39,23 @@ _SOURCES: dict[str, Callable[[Incoming, Marks], bytes]] = {
 class Template:
     """`names`: the placeholders that occur, locators apart. `locators`: those, each of which must find one value."""
 
-    __slots__ = ("_pieces", "locators", "names")
+    __slots__ = ("_located", "_pieces", "_sources", "locators", "names")
 
     def __init__(self, pieces: tuple[bytes | str | Locator, ...]) -> None:
-        self._pieces = pieces
+        self._pieces = [piece if isinstance(piece, bytes) else b"" for piece in pieces]
+        places = list(enumerate(pieces))
+        self._sources = [(place, _SOURCES[piece]) for place, piece in places if isinstance(piece, str)]
+        self._located = [(place, piece) for place, piece in places if isinstance(piece, Locator)]
         self.names = frozenset(piece for piece in pieces if isinstance(piece, str))
         self.locators = tuple(piece for piece in pieces if isinstance(piece, Locator))
 
     def message(self, incoming: Incoming, marks: Marks, values: Mapping[Locator, bytes]) -> list[bytes]:
         """The signed bytes, in pieces. `values`: what the template's own locators found."""
-        found = []
-        for piece in self._pieces:
-            if isinstance(piece, bytes):
-                found.append(piece)
-            elif isinstance(piece, str):
-                found.append(_SOURCES[piece](incoming, marks))
-            else:
-                found.append(values[piece])
+        found = list(self._pieces)
+        for place, source in self._sources:
+            found[place] = source(incoming, marks)
+        for place, locator in self._located:
+            found[place] = values[locator]
         return found
 
 
