@@ -102,7 +102,7 @@ class Worker:
 
     def _gather(self, seen: int) -> None:
         self._gathering = False
-        if self._busy or not self._coming:
+        if not self._coming:  # all of them have given up
             return
         came = len(self._coming)
         waited = self._loop.time() - (self._coming[0].until - PATIENCE)
@@ -135,6 +135,8 @@ class Worker:
             if not job.answer.done():
                 late = True
                 job.answer.set_exception(InboxUnavailable(f"it did not answer within {PATIENCE:g} s"))
+        if late:
+            self._coming = [job for job in self._coming if not job.answer.done()]  # with the bodies that they hold
         began = self._began
         if late and began is not None and time.monotonic() - began >= PATIENCE:
             self._cut()

@@ -48,9 +48,7 @@ def unix_time(value: bytes, unit: str) -> float | None:
     """Unix seconds of a time written in `s`, `ms` or `iso8601` (RFC 3339 with zone); None if it is not."""
     if unit == "iso8601":
         return _rfc3339(value)
-    if (
-        len(value) > MOST_DIGITS or not value.isdigit()
-    ):  # int() alone takes 1_0 and +1
+    if len(value) > MOST_DIGITS or not value.isdigit():  # int() alone takes 1_0 and +1
         return None
     return int(value) / 1000 if unit == "ms" else float(int(value))
 

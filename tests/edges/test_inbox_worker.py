@@ -1,0 +1,136 @@
+"""How much the inbox's thread does in one transaction, on a store that only counts them."""
+
+import asyncio
+import threading
+
+import pytest
+
+from proxy.edges.inbox_backend import Reports
+from proxy.edges.inbox_worker import BATCH, Worker
+from proxy.webhooks.inbox import InboxUnavailable
+
+pytestmark = pytest.mark.usefixtures("loops")
+
+
+@pytest.fixture
+def loops():
+    """One kind is enough: what is tested is a thread."""
+    return asyncio.new_event_loop
+
+
+class Store:
+    """A backend and its connection. `transactions`: the steps of each; `door`: a commit waits until it is open."""
+
+    skip = ""
+
+    def __init__(self):
+        self.transactions = []
+        self.door = threading.Event()
+        self.door.set()
+        self.inside = threading.Event()
+
+    def connect(self):
+        return self
+
+    def fault(self, error):
+        return None
+
+    def full(self):
+        return None
+
+    def begin(self):
+        self.transactions.append([])
+
+    def commit(self):
+        self.inside.set()
+        assert self.door.wait(10)
+
+    def rollback(self):
+        pass
+
+    def close(self):
+        pass
+
+    def cut(self):
+        self.door.set()
+
+    def step(self, name):
+        """Work that only says that it was done."""
+        return lambda work: work.database.transactions[-1].append(name)
+
+
+@pytest.fixture
+def store():
+    return Store()
+
+
+def worker(store):
+    return Worker("inbox", store, Reports(lambda _: None, lambda _: None, lambda _: None))
+
+
+async def test_what_turn_after_turn_brings_is_one_transaction(store):
+    inbox, asked = worker(store), []
+    for number in range(5):
+        asked.append(asyncio.ensure_future(inbox.do(store.step(number))))
+        await asyncio.sleep(0)
+    await asyncio.gather(*asked)
+    await inbox.close()
+    assert store.transactions == [[0, 1, 2, 3, 4]]
+
+
+async def test_one_that_comes_alone_waits_for_no_other(store):
+    inbox = worker(store)
+    for number in range(3):
+        await inbox.do(store.step(number))
+    await inbox.close()
+    assert store.transactions == [[0], [1], [2]]
+
+
+async def test_what_comes_during_a_commit_is_the_next_transaction(store):
+    inbox = worker(store)
+    store.door.clear()
+    asked = [asyncio.ensure_future(inbox.do(store.step(0)))]
+    await asyncio.to_thread(store.inside.wait, 10)
+    for number in range(1, 4):
+        asked.append(asyncio.ensure_future(inbox.do(store.step(number))))
+        await asyncio.sleep(0.01)
+    assert store.transactions == [[0]]
+    store.door.set()
+    await asyncio.gather(*asked)
+    await inbox.close()
+    assert store.transactions == [[0], [1, 2, 3]]
+
+
+async def test_more_than_a_batch_is_done_in_two(store):
+    inbox = worker(store)
+    await asyncio.gather(*(inbox.do(store.step(number)) for number in range(BATCH + 1)))
+    await inbox.close()
+    assert [len(steps) for steps in store.transactions] == [BATCH, 1]
+
+
+async def test_what_nobody_waits_for_any_more_is_left_out_and_the_rest_is_done(store):
+    inbox = worker(store)
+    store.door.clear()
+    first = asyncio.ensure_future(inbox.do(store.step("first")))
+    await asyncio.to_thread(store.inside.wait, 10)
+    gone = [asyncio.ensure_future(inbox.do(store.step("gone"))) for _ in range(BATCH)]
+    last = asyncio.ensure_future(inbox.do(store.step("last")))
+    await asyncio.sleep(0)
+    for one in gone:
+        one.cancel()
+    await asyncio.wait(gone)
+    store.door.set()
+    await asyncio.gather(first, last)
+    await inbox.close()
+    assert store.transactions == [["first"], ["last"]]
+
+
+async def test_what_is_queued_at_the_end_is_still_done_and_nothing_after_it(store):
+    inbox = worker(store)
+    asked = [asyncio.ensure_future(inbox.do(store.step(number))) for number in range(3)]
+    await asyncio.sleep(0)
+    await inbox.close()
+    await asyncio.gather(*asked)
+    assert store.transactions == [[0, 1, 2]]
+    with pytest.raises(InboxUnavailable, match="closed"):
+        await inbox.do(store.step("late"))
