@@ -53,8 +53,7 @@ class ServerConnection(asyncio.Protocol):
         self._current = True  # the request at hand can be answered in chunks
         self._expecting = False  # the application waits for a word before it sends its body, ours or an unknown one
         self._answered = False  # the head of the answer is out
-        self._refusing = False  # the answer on its way is a refusal
-        self._half_closed = False
+        self._refusing = self._half_closed = False  # the answer on its way is a refusal; nothing more is sent to us
         self._inbox: Inbox | None = None
         self._chunks: Chunks | None = None
         self._task: asyncio.Task[None] | None = None
@@ -145,11 +144,10 @@ class ServerConnection(asyncio.Protocol):
         method, target, headers, framing, self._keep = head
         length, asks, self._current, sure = framing
         self._rest, body = b"", None
-        if length == 0:
+        if length is not None and len(rest) >= length:  # no body, or all of it came with its head
             self._state, arrived = BUSY, self._hold
-        elif length is not None and len(rest) >= length:  # all of it came with its head: nothing is left to count
-            self._state, arrived = BUSY, self._hold
-            body, rest = Body(Whole(rest[:length]), length), rest[length:]
+            if length:
+                body, rest = Body(Whole(rest[:length]), length), rest[length:]
         else:
             self._expecting = asks or not sure
             self._inbox = inbox = Inbox(self._transport, self._ask if asks else None)
@@ -211,8 +209,8 @@ class ServerConnection(asyncio.Protocol):
         async def refused(request: Request) -> Response:
             return self._service.refuse(refusal, request.call)
 
-        self._state, self._rest, self._keep, self._current = LINGER, b"", False, True
-        self._refusing = True
+        self._state, self._rest, self._keep = LINGER, b"", False
+        self._current = self._refusing = True
         method = "HEAD" if raw.lstrip(b"\r\n").startswith(b"HEAD ") else ""  # it alone changes how an answer is sent
         self._start(refused, Request(method, b"", (), None, self._service.new_call()))
 
@@ -268,8 +266,7 @@ class ServerConnection(asyncio.Protocol):
 
     def _await_next(self, rest: bytes) -> None:
         self._state, self._since, self._rest = IDLE, self._service.now(), b""
-        if not self._transport.is_reading():
-            self._transport.resume_reading()
+        self._resume()
         if rest:
             self._collect(rest)
         elif self._service.draining:
