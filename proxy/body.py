@@ -86,9 +86,9 @@ class Body:
         return self._reader
 
     def take(self) -> bytes | None:
-        """All of it, where it came with its head and nobody reads it twice; None where it has to be read."""
+        """All of it at once, where it came with its head and was not begun; None where it has to be read."""
         source = self._source
-        if self._begun or type(source) is not Whole:
+        if self._begun or self.length is None or type(source) is not Whole:
             return None
         self._begun = self._ended = True
         self._kept = None

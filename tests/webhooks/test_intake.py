@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from proxy.body import Body
+from proxy.body import Body, Whole
 from proxy.errors import Refusal
 from proxy.timing import Alarms
 from proxy.webhooks.intake import Intake
@@ -53,3 +53,19 @@ async def test_a_body_of_exactly_the_limit_is_read() -> None:
     loop = asyncio.get_running_loop()
     body = Body(Drip([(0.0, KIB), (0.0, KIB)]), 2048)
     assert len(await Intake(loop.time, Alarms(loop)).read(body, most=2048)) == 2048
+
+
+async def test_a_body_that_came_with_its_head_is_held_to_the_limit_too() -> None:
+    loop = asyncio.get_running_loop()
+    intake = Intake(loop.time, Alarms(loop))
+    assert await intake.read(Body(Whole(KIB), 1024), most=1024) == KIB
+    for declared in (1024, None):
+        with pytest.raises(Refusal, match="request_too_large"):
+            await intake.read(Body(Whole(KIB), declared), most=1023)
+
+
+async def test_a_body_that_was_begun_is_not_taken_whole() -> None:
+    body = Body(Whole(KIB), 1024, keep=1024)
+    assert await body.open().read() == KIB
+    assert body.take() is None
+    assert await body.open().read() == KIB
