@@ -7,7 +7,6 @@ in the query.
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import Literal
 
 from proxy.rules.incoming import Incoming, TooManyPairs
@@ -16,21 +15,19 @@ from proxy.rules.signatures import Naming
 
 Dedupe = Literal["id", "body", "id_and_body", "off"]
 
-_PLAIN = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?")
+LONGEST = 200  # characters of a value that may stand in a header as it is
 
 
 def event_id(incoming: Incoming, naming: Naming) -> str:
     """The sender's id, its digest where it cannot stand in a header, or where there is none the digest of what came."""
     if naming.id is None:
         return _digest_of_all(incoming)
-    if _PLAIN.fullmatch(naming.id):
-        return naming.id.decode()
-    return _digest(naming.id)
+    return _plain(naming.id) or _digest(naming.id)
 
 
 def event_type(naming: Naming) -> str | None:
     """The sender's word for what happened, None where it cannot stand in a header."""
-    return naming.type.decode() if naming.type is not None and _PLAIN.fullmatch(naming.type) else None
+    return None if naming.type is None else _plain(naming.type)
 
 
 def dedupe_key(dedupe: Dedupe, incoming: Incoming, id: str) -> str | None:
@@ -56,12 +53,20 @@ def order_key(order_by: Locator | None, incoming: Incoming) -> str | None:
         return None
     if found is None:
         return None
-    return found.decode() if _PLAIN.fullmatch(found) else _digest(found)
+    return _plain(found) or _digest(found)
 
 
 def body_digest(body: bytes) -> str:
     """What a nonce is remembered with."""
     return hashlib.sha256(body).hexdigest()
+
+
+def _plain(value: bytes) -> str | None:
+    """The value as text, where that is 1 to 200 printable ASCII characters without a blank at either end."""
+    if len(value) > LONGEST or not value.isascii():
+        return None
+    text = value.decode()
+    return text if text.isprintable() and text == text.strip() and text else None
 
 
 def _digest(content: bytes) -> str:
