@@ -24,8 +24,6 @@ def found(document: Any, pointer: Pointer) -> list[Any]:
 
 def member(value: Any, step: str) -> Any:
     """What one step that is no `*` leads to; `None` where it leads nowhere, or to null."""
-    if type(value) is dict:
-        return value.get(step)
     return next(iter(inner(value, step)), None)
 
 

@@ -168,12 +168,11 @@ class Scheme:
         when = self._reader.late_time(incoming) if claim.when is None else claim.when
         if self._tolerance is not None and when is not None:
             _check_window(when, wall, self._tolerance)
-        _check_life(claim, wall)
-        return Verified(proven[0], when, self._named_once(incoming))
+        if claim.starts is not None or claim.ends is not None:
+            _check_life(claim, wall)
+        return Verified(proven[0], when, self._named_once(incoming) if self._nonce else None)
 
-    def _named_once(self, incoming: Incoming) -> bytes | None:
-        if not self._nonce:
-            return None
+    def _named_once(self, incoming: Incoming) -> bytes:
         found = first(self._nonce, incoming)
         if found is None:
             raise Stop("missing_id", "the nonce is not there")

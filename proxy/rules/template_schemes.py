@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from proxy.rules.claims import Key, Parts
 from proxy.rules.locators import Locator, parse_locator
@@ -183,7 +184,7 @@ def _params(settings: VerifySettings) -> ParamsFormat | None:
 
 def _of_size(encoding: str, size: int) -> Shape:
     if encoding == "hex":  # two in three providers write so
-        return lambda value: _hex_of_size(value, size)
+        return partial(_hex_of_size, size)
 
     def shape(value: bytes) -> bytes | None:
         found = signature_bytes(value, encoding)
@@ -192,7 +193,7 @@ def _of_size(encoding: str, size: int) -> Shape:
     return shape
 
 
-def _hex_of_size(value: bytes, size: int) -> bytes | None:
+def _hex_of_size(size: int, value: bytes) -> bytes | None:
     try:
         text = value.decode()
         found = bytes.fromhex(text)

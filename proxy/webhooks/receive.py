@@ -71,7 +71,8 @@ class Receiver:
             return answer(refused.status, headers=refused.headers, made_here=refused.outcome)
 
     async def _receive(self, request: Request, came: _Came) -> Response:
-        self._check_method(request)
+        if request.method not in self._scheme.methods:
+            self._check_method(request)
         secrets = self._secrets()
         keys = self._keys(secrets)
         self._check_room()
@@ -81,7 +82,8 @@ class Receiver:
         except Full:
             refuse(503, "overloaded", "every place for a body is taken", self._told())
         try:
-            self._check_rate()
+            if self._limiter is not None:
+                self._check_rate(self._limiter)
             came.body = await self._body(request)
             incoming = Incoming(request.method, request.target, request.headers, came.body)
             return await self._judge(request, incoming, secrets, keys)
@@ -107,8 +109,6 @@ class Receiver:
         return await self._accept(Proven(request, incoming, naming, found.secret, wall, found.nonce))
 
     def _check_method(self, request: Request) -> None:
-        if request.method in self._scheme.methods:
-            return
         if self._handshake is not None and _is(self._handshake, _without_body(request)):
             return
         allowed = ", ".join(self._scheme.methods).encode()
@@ -149,11 +149,9 @@ class Receiver:
     def _told(self) -> tuple[bytes, bytes]:
         return retry_after(self._around.keeping.told_wait)
 
-    def _check_rate(self) -> None:
-        if self._limiter is None:
-            return
+    def _check_rate(self, limiter: Gcra) -> None:
         now = self._around.clock.now()
-        if self._limiter.take(now, now).at > now:
+        if limiter.take(now, now).at > now:
             refuse(429, "rate_limited", "over rate_limit", self._told())
 
     async def _body(self, request: Request) -> bytes:
