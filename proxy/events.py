@@ -46,8 +46,11 @@ class Events:
     def secret_read(self, secret: str) -> None:
         """A secret has a new good value."""
 
-    def secret_failed(self, secret: str, reason: str) -> None:
-        """A secret could not be read; `reason` is a word of ours (`missing`, `empty`, `unreadable`…), never a value."""
+    def secret_failed(self, secret: str, reason: str, source: str = "") -> None:
+        """A secret could not be read; `reason` is a word of ours (`missing`, `empty`, `unreadable`…), never a value.
+
+        `source`: where it was looked for, as in `env STRIPE_KEY`; "" for what comes from no source.
+        """
 
     def credential_refused(self, upstream: str, secrets: Sequence[str]) -> None:
         """The provider refused the credential that was injected, which is made of `secrets`."""

@@ -66,7 +66,7 @@ class _Heard(Events):
     def __init__(self) -> None:
         self.reasons: dict[str, str] = {}
 
-    def secret_failed(self, secret: str, reason: str) -> None:
+    def secret_failed(self, secret: str, reason: str, source: str = "") -> None:  # noqa: ARG002 - its check names it
         self.reasons[secret] = reason
 
 

@@ -40,6 +40,9 @@ class SecretSource:
     file: str | None = None
     max_stale: Seconds | None = None  # how long the last good value outlives a failing source; None: for good
 
+    def __str__(self) -> str:
+        return f"env {self.env}" if self.env is not None else f"file {self.file}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverSettings:

@@ -100,10 +100,10 @@ class Logs(Events):
         again = self._failing.pop(secret, None)
         self.say("debug" if first and not again else "info", "secret_read", {"secret": secret, "after": again})
 
-    def secret_failed(self, secret: str, reason: str) -> None:
+    def secret_failed(self, secret: str, reason: str, source: str = "") -> None:
         if self._failing.get(secret) != reason:  # once per change, not per reading
             self._failing[secret] = reason
-            self.say("error", "secret_failed", {"secret": secret, "reason": reason})
+            self.say("error", "secret_failed", {"secret": secret, "reason": reason, "source": source or None})
 
     def credential_refused(self, upstream: str, secrets: Sequence[str]) -> None:
         now = self._wall()

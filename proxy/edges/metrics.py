@@ -161,7 +161,7 @@ class Metrics(Events):
     def wait_unreadable(self, upstream: str, count: int) -> None:
         self._counts[UNREADABLE][(upstream,)] += count
 
-    def secret_failed(self, secret: str, reason: str) -> None:  # noqa: ARG002 - the log tells why
+    def secret_failed(self, secret: str, reason: str, source: str = "") -> None:  # noqa: ARG002 - the log tells why
         self._counts[SECRET_ERRORS][(secret,)] += 1
 
     def credential_refused(self, upstream: str, secrets: Sequence[str]) -> None:  # noqa: ARG002 - the log tells whose

@@ -122,7 +122,7 @@ class Secrets:
         except Unreadable as error:
             if kept.error != error.reason:
                 kept.error = error.reason
-                self._events.secret_failed(name, error.reason)
+                self._events.secret_failed(name, error.reason, str(kept.source))
             return
         changed = kept.secret is None or kept.secret.reveal() != value
         recovered, kept.error = kept.error is not None, None

@@ -27,7 +27,7 @@ class Heard(Events):
     def __init__(self):
         self.failed, self.good = [], []
 
-    def secret_failed(self, secret, reason):
+    def secret_failed(self, secret, reason, source=""):
         self.failed.append(reason)
 
     def secret_read(self, secret):

@@ -17,12 +17,14 @@ class Heard(Events):
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.sources: list[str] = []
 
     def secret_read(self, secret: str) -> None:
         self.lines.append(f"read {secret}")
 
-    def secret_failed(self, secret: str, reason: str) -> None:
+    def secret_failed(self, secret: str, reason: str, source: str = "") -> None:
         self.lines.append(f"failed {secret} {reason}")
+        self.sources.append(source)
 
     def warned(self, text: str) -> None:
         self.lines.append(text)
@@ -245,3 +247,10 @@ def test_no_way_of_writing_a_secret_down_shows_it(tmp_path):
     assert not any("hidden-value" in text for text in shown)
     with pytest.raises(TypeError, match="<secret token>"):
         pickle.dumps(secret)
+
+
+def test_who_hears_of_a_missing_secret_is_told_where_it_was_looked_for(tmp_path):
+    world = World(tmp_path, None)
+    sources = {"key": SecretSource(env="THE_KEY"), "token": SecretSource(file=str(world.path))}
+    Secrets(sources, {}, now=lambda: 0.0, events=world.heard, learn=lambda *_: None)
+    assert world.heard.sources[1:] == ["env THE_KEY", f"file {world.path}"]
