@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
-from proxy.edges.overview import released
+from proxy.edges.process import released
 from proxy.upstream import UpstreamSettings
 
 Call = dict[str, Any]  # in the shape of the admin API

@@ -19,7 +19,6 @@ from proxy.config.load import find
 
 app = typer.Typer(
     name="outrigger",
-    help="A sidecar between your application and third-party APIs.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -52,6 +51,24 @@ class Mode(StrEnum):
 def main() -> None:
     """Entry point of `outrigger` and `python -m proxy`."""
     app()
+
+
+def _say_version(wanted: bool) -> None:  # noqa: FBT001 - as the library calls it
+    if wanted:
+        from proxy.edges.process import released
+
+        print(released())
+        raise typer.Exit
+
+
+@app.callback()
+def outrigger(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    """A sidecar between your application and third-party APIs."""
 
 
 @app.command(epilog="Example: outrigger run -c config.yaml")

@@ -19,6 +19,7 @@ from proxy.config.faults import asked_for
 from proxy.config.schema import Settings
 from proxy.edges.debug_store import DebugStore
 from proxy.edges.metrics import Gauge, Metrics
+from proxy.edges.process import released
 from proxy.edges.secret_sources import Secrets
 from proxy.edges.webhook_desk import WebhookDesk
 from proxy.events import Events
@@ -232,13 +233,3 @@ def _breaker(upstream: Upstream, now: float) -> dict[str, object]:
         "failures_in_a_row_to_open": breaker.threshold(now),
         "window": {"outcomes": outcomes, "failures": failures, "slow": slow},
     }
-
-
-def released() -> str:
-    """The version that runs; `unknown` where the package is not installed, as in a plain checkout."""
-    from importlib import metadata  # noqa: PLC0415 - slow to load, and wanted at the first scrape only
-
-    try:
-        return metadata.version("outrigger-proxy")
-    except metadata.PackageNotFoundError:
-        return "unknown"

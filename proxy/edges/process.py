@@ -1,4 +1,4 @@
-"""What the process asks of the operating system at start, before any file or socket is made."""
+"""What the process asks of the operating system at start, before any file or socket is made; and what it is."""
 
 from __future__ import annotations
 
@@ -41,3 +41,13 @@ def settle() -> None:
     gc.enable()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
+
+
+def released() -> str:
+    """The version that runs; `unknown` where the package is not installed, as in a plain checkout."""
+    from importlib import metadata  # noqa: PLC0415 - slow to load, and wanted at the first scrape only
+
+    try:
+        return metadata.version("outrigger-proxy")
+    except metadata.PackageNotFoundError:
+        return "unknown"

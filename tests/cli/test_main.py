@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 
 import httpx
@@ -54,6 +55,11 @@ def test_every_command_prints_help_with_an_example(tmp_path, command):
     ended = outrigger(tmp_path, *command.split(), "--help")
     assert (ended.code, ended.err) == (0, "")
     assert f"Example: outrigger {command}" in ended.out
+
+
+def test_it_says_which_version_it_is(tmp_path):
+    ended = outrigger(tmp_path, "--version")
+    assert (ended.code, ended.out.strip(), ended.err) == (0, metadata.version("outrigger-proxy"), "")
 
 
 def test_the_overview_names_every_command(tmp_path):
