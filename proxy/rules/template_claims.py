@@ -44,6 +44,7 @@ class TemplateReader:
     late: Locator | None = None
     time_unit: str = "s"
     id: tuple[Locator, ...] = ()
+    nonce: Locator | None = None
     base_url: bytes = b""
     url_decode: bool = False
 
@@ -126,10 +127,13 @@ class TemplateReader:
             return []
         inside = {}
         if template.locators:
-            inside = {locator: one(locator, incoming, "missing_signature") for locator in template.locators}
+            inside = {locator: one(locator, incoming, self._missing(locator)) for locator in template.locators}
         if "url" not in template.names:
             return [template.message(incoming, Marks(mark, name), inside)]
         return [template.message(incoming, Marks(mark, name, url), inside) for url in self._urls(incoming)]
+
+    def _missing(self, locator: Locator) -> str:
+        return "missing_id" if locator == self.nonce else "missing_signature"
 
     def _urls(self, incoming: Incoming) -> list[bytes]:
         url = self.base_url if incoming.query is None else self.base_url + b"?" + incoming.query

@@ -99,6 +99,7 @@ def _templated(
         late=None if early else time,
         time_unit=settings.timestamp_unit,
         id=locators_of(settings.id),
+        nonce=None if settings.nonce is None else parse_locator(settings.nonce),
         base_url=(public_url or "").partition("#")[0].partition("?")[0].encode(),
         url_decode=settings.options.get("url_decode") is True,
     )

@@ -269,7 +269,14 @@ def test_a_nonce_is_told_with_the_proof_so_that_a_second_body_under_it_shows() -
 
 
 NONCES = {
-    "one that is signed and missing": (PAYPAL, sig(mac(b"|1")), "missing_signature"),
+    "one that is signed and missing": (PAYPAL, sig(mac(b"|1")), "missing_id"),
+    "one that is signed and empty": (PAYPAL, (*sig(mac(b"|1")), (b"X-Id", b" ")), "missing_id"),
+    "one that is there, beside a field that is signed and missing": (
+        replace(PAYPAL, signed="{header:X-Id}|{header:X-More}|{crc32}"),
+        (*sig(mac(b"7||1")), (b"X-Id", b"7")),
+        "missing_signature",
+    ),
+    "none at all, and no signature": (PAYPAL, (), "missing_signature"),
     "two of them": (PAYPAL, ((b"X-Id", b"7"), (b"X-Id", b"7")), "ambiguous_signature"),
     "one in the body that is not there": (replace(PLAIN, nonce="json:/id"), sig(mac(b"body")), "missing_id"),
     "one in the body, which is not read before it is proven": (
