@@ -59,7 +59,7 @@ class Program:
         self._environ = environ
         self.loaded = clock.wall()
         self._logs = Logs(settings.log, Lines(output), redactor.text, clock.wall)
-        metrics = Metrics(self._gauges)
+        metrics = self._metrics = Metrics(self._gauges)
         hearing: list[Events] = [metrics, self._logs]
         self._store = None
         if settings.debug_log.enabled:
@@ -244,6 +244,7 @@ class Program:
         for name in [name for name, faults in self.parts.faults.items() if faults.until <= now]:
             self.set_faults(name, (), 0)
         self.parts.secrets.poll()
+        self._webhooks.look_at_secrets(self._metrics.key_matches)
         for tokens in self.parts.tokens.values():
             tokens.poll()
         if self.parts.secrets.version != self._secrets_seen:

@@ -7,6 +7,7 @@ is, senders are told to come again.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ from proxy.parts import Parts, fetcher, transport
 from proxy.pipeline import Handler
 from proxy.rules.egress import EgressSettings
 from proxy.rules.redaction import Redactor
+from proxy.rules.rotation import Rotation
 from proxy.upstream import TimeoutSettings, TlsSettings
 from proxy.webhooks.accept import Acceptance, Ways
 from proxy.webhooks.answers import RETRY_AFTER, answer
@@ -54,6 +56,7 @@ class WebhookSide:
         self._settings = settings
         self._parts = parts
         self._opening: asyncio.Task[None] | None = None
+        self._rotation = Rotation()
 
     async def start(self) -> None:
         """Opens the inbox where there are webhooks. Raises `InboxUnavailable` for what no waiting can put right."""
@@ -73,6 +76,24 @@ class WebhookSide:
             self.server.receivers = {one.path.encode(): _later for one in settings.webhooks.values()}
             if self._opening is None:
                 self._opening = self._parts.loop.create_task(self._open_later())
+
+    def look_at_secrets(self, matches: Mapping[tuple[str, ...], float]) -> None:
+        """Notes which secrets prove anything. `matches`: proven requests so far, by webhook and secret."""
+        secret, now = self._parts.secrets.get, self._parts.clock.now()
+        self._rotation.look(
+            {
+                (one.name, name): (secret(name), matches.get((one.name, name), 0.0))
+                for one in self._settings.webhooks.values()
+                if len(one.verify.secrets) > 1
+                for name in one.verify.secrets
+            },
+            now,
+        )
+
+    def _spare(self, webhook: str) -> list[str]:
+        settings = self._settings.webhooks.get(webhook)
+        names = () if settings is None else settings.verify.secrets
+        return self._rotation.spare(webhook, names, self._parts.clock.now())
 
     @property
     def trouble(self) -> str | None:
@@ -101,6 +122,7 @@ class WebhookSide:
         deliveries = Deliveries(keeping, self._settings.inbox, world)
         wall = parts.clock.wall
         self.desk = WebhookDesk(keeping, self.refused, self._redactor, wall, deliveries.wake, self._why)
+        self.desk.spare = self._spare
         self._inbox, self._keeping, self._deliveries = inbox, keeping, deliveries
         self._routing = Routing(inbox, deliveries.wake, loop=parts.loop, clock=parts.clock, events=parts.events)
         self.use(self._settings)

@@ -42,10 +42,18 @@ function webhookRow(webhook) {
   return made;
 }
 
+function spareLines(webhook) {
+  const tell = (name) =>
+    `Webhook ${webhook.name}: nothing was signed with ${name} for a day, and a newer secret is in use. ` +
+    `It can go from verify.secrets.`;
+  return webhook.spare_secrets.map((name) => element("li", tell(name)));
+}
+
 async function lookAtWebhooks() {
   const answer = await fetch("/api/webhooks");
   const { webhooks } = answer.ok ? await answer.json() : { webhooks: [] };
   document.getElementById("webhooks").replaceChildren(...webhooks.map(webhookRow));
+  document.getElementById("spare").replaceChildren(...webhooks.flatMap(spareLines));
 }
 
 async function look() {

@@ -120,7 +120,8 @@ class Metrics(Events):
         self._attempt_durations: dict[str, Durations] = {}
         self.waiting: defaultdict[str, int] = defaultdict(int)  # calls by upstream, whatever they wait for
         self._counts: dict[Family, defaultdict[Labels, float]] = {family: defaultdict(float) for family in COUNTERS}
-        self._webhook_events, self._key_matches = self._counts[WEBHOOK_EVENTS], self._counts[KEY_MATCHES]
+        self._webhook_events = self._counts[WEBHOOK_EVENTS]
+        self.key_matches = self._counts[KEY_MATCHES]  # proven webhook requests, by webhook and secret
         self._methods = {method: method for method in METHODS}
 
     def call_ended(self, call: Call, status: int, outcome: str, seconds: float) -> None:
@@ -171,7 +172,7 @@ class Metrics(Events):
     def webhook_ended(self, webhook: str, outcome: str, secret: str | None, detail: str) -> None:  # noqa: ARG002 - logged
         self._webhook_events[webhook, outcome] += 1
         if secret is not None:
-            self._key_matches[webhook, secret] += 1
+            self.key_matches[webhook, secret] += 1
 
     def delivery_ended(self, webhook: str, outcome: str, *, event: str, attempt: int, detail: str) -> None:  # noqa: ARG002 - logged
         self._counts[DELIVERIES][webhook, outcome] += 1

@@ -47,6 +47,7 @@ class WebhookDesk:
         why: Why,
     ) -> None:
         self.names: Mapping[str, bool] = {}
+        self.spare: Callable[[str], list[str]] = lambda _: []  # a webhook's secrets that nobody signs with any more
         self._keeping = keeping
         self._refused = refused
         self._redactor = redactor
@@ -82,6 +83,7 @@ class WebhookDesk:
                     "events": {state: counts.get((name, state), 0) for state in STATES},
                     "oldest_undelivered": _time(oldest.get(name)),
                     "refused": len(self._refused.last(name)),
+                    "spare_secrets": self.spare(name),
                 }
                 for name, delivers in self.names.items()
             ]

@@ -110,3 +110,11 @@ def test_the_dashboard_shows_nothing_that_the_program_does_not_say(run):
     assert {first for first, _ in shown} <= said.keys()
     assert [name for first, name in shown if isinstance(said[first], dict) and name and name not in said[first]] == []
     assert ("counts", "queued") in shown
+
+
+def test_the_dashboard_shows_nothing_of_webhooks_that_the_program_does_not_say(run):
+    program = run("webhooks:\n  stripe: {integration: stripe}\n")
+    [said] = httpx.get(f"{program.admin}/api/webhooks").json()["webhooks"]
+    script = httpx.get(f"{program.admin}/dashboard.js").text
+    shown = set(re.findall(r"\bwebhook\.(\w+)", script))
+    assert shown == said.keys() - {"delivers"}
