@@ -28,8 +28,11 @@ _KINDS = {
 }
 _SCHEMA_LOCK, _ORDER_LOCK = 0x4F757401, 0x4F757402  # advisory locks: making the tables; turns of order keys
 _OUTAGE = Fault("the server cannot be reached")
+_POOLED = Fault("a pooler in between changes connections at each transaction; have it pool sessions", lasting=True)
 _FAULTS = {  # SQLSTATE or its class: what people are told, and what follows from it
     "08": _OUTAGE,
+    "26000": _POOLED,  # a prepared statement that is not there …
+    "42P05": _POOLED,  # … or is there already: another connection's
     "25006": Fault("the server is read-only"),
     "28": Fault("the server refuses the user or the password", lasting=True),
     "3D": Fault("the server has no such database", lasting=True),
@@ -48,6 +51,7 @@ _FAULTS = {  # SQLSTATE or its class: what people are told, and what follows fro
 }
 _ODD = Fault("it does not take this", everywhere=False, reopen=False)
 _AT_CONNECT = {  # there libpq tells only by its text; it is looked at, and never repeated
+    "no encryption": Fault("the server refuses the user without TLS; see sslmode", lasting=True),
     "authentication failed": _FAULTS["28"],
     "no pg_hba.conf entry": _FAULTS["28"],
     "no password supplied": _FAULTS["28"],

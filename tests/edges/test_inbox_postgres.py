@@ -1,11 +1,14 @@
 """The PostgreSQL inbox: several Outriggers on it, a server that leaves and comes back, and a password nobody sees."""
 
 import asyncio
+import importlib
 import time
+from pathlib import Path
 
 import pytest
 
 from proxy.webhooks.inbox import InboxUnavailable, Kept
+from tests.support.authority import Authority
 from tests.support.inbox import NOON, Box, ids, served_again
 from tests.support.postgres import NoPostgres, PostgresServer
 
@@ -205,6 +208,43 @@ async def test_a_database_of_somebody_else_is_refused_at_the_start(postgres, url
     with pytest.raises(InboxUnavailable, match=said) as refused:
         await Box(url).open()
     assert name in str(refused.value)
+
+
+POOLED = {
+    "a prepared statement that another connection has": "DuplicatePreparedStatement",
+    "one that another connection had": "InvalidSqlStatementName",
+}
+
+
+@pytest.mark.parametrize("error", POOLED.values(), ids=POOLED)
+@pytest.mark.usefixtures("postgres")
+def test_a_pooler_that_changes_connections_is_told_for_what_it_is(error):
+    library, store = (importlib.import_module(name) for name in ("psycopg.errors", "proxy.edges.inbox_postgres"))
+    fault = store.PostgresServer.fault(getattr(library, error)())
+    assert "pooler" in str(fault)
+    assert fault.lasting
+
+
+async def test_tls_is_checked_as_the_url_says(mortal, event, tmp_path_factory):
+    url = await asyncio.to_thread(with_tls, mortal, Authority(tmp_path_factory.mktemp("ca")))
+    async with Box(f"{url}?sslmode=verify-full&sslrootcert={mortal.folder}/ca.pem") as inbox:
+        assert await inbox.put(event()) is Kept.NEW
+    for more, said in (("?sslmode=verify-full", "TLS"), ("?sslmode=disable", "without TLS")):
+        with pytest.raises(InboxUnavailable, match=said):
+            await Box(url + more).open()
+
+
+def with_tls(server, authority):
+    """The URL of a new database of a server that, from now on, lets nobody in without TLS."""
+    for name, made in (("server.pem", authority.certificate("127.0.0.1")), ("ca.pem", authority.ca)):
+        server.give(name, Path(made).read_bytes())
+    url = server.database()
+    for name, value in (("ssl_cert_file", "server.pem"), ("ssl_key_file", "server.pem")):
+        server.ask(f"ALTER SYSTEM SET {name} = '{server.folder}/{value}'")
+    server.ask("ALTER SYSTEM SET ssl = on")
+    server.stop()
+    server.start(only_tls=True)
+    return url
 
 
 async def test_both_spellings_of_the_scheme_are_one(url, event):

@@ -57,12 +57,22 @@ class PostgresServer:
             )
         except subprocess.CalledProcessError as error:
             raise NoPostgres(f"initdb failed: {error.stderr}") from None
-        (self._data / "pg_hba.conf").write_text("local all postgres trust\nhost all clerk 127.0.0.1/32 scram-sha-256\n")
         self.port = free_port()
         self.start()
         self.ask(f"CREATE ROLE clerk LOGIN PASSWORD '{self.PASSWORD}' CREATEDB")
 
-    def start(self) -> None:
+    def give(self, name: str, content: bytes) -> None:
+        """Puts a file of the server's own into `folder`."""
+        path = self.folder / name
+        path.write_bytes(content)
+        path.chmod(0o600)
+        if self._user:
+            shutil.chown(path, self._user, self._user)
+
+    def start(self, *, only_tls: bool = False) -> None:
+        host = "hostssl" if only_tls else "host"
+        rules = f"local all postgres trust\n{host} all clerk 127.0.0.1/32 scram-sha-256\n"
+        (self._data / "pg_hba.conf").write_text(rules)
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
