@@ -138,10 +138,14 @@ class Worker:
         if late:
             self._coming = [job for job in self._coming if not job.answer.done()]  # with the bodies that they hold
         began = self._began
-        if late and began is not None and time.monotonic() - began >= PATIENCE:
-            self._cut()
+        if late and began is not None:  # begun later than it was asked for, it is cut later, though nothing more comes
+            self._loop.call_later(max(0.0, began + PATIENCE - time.monotonic()), self._cut_if_since, began)
         again = self._waiting and not self._closing
         self._timer = self._loop.call_at(self._waiting[0].until, self._give_up) if again else None
+
+    def _cut_if_since(self, began: float) -> None:
+        if self._began == began:
+            self._cut()
 
     def _cut(self) -> None:
         connection = self._connection

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -134,3 +135,15 @@ async def test_what_is_queued_at_the_end_is_still_done_and_nothing_after_it(stor
     assert store.transactions == [[0, 1, 2]]
     with pytest.raises(InboxUnavailable, match="closed"):
         await inbox.do(store.step("late"))
+
+
+async def test_a_commit_that_stands_still_is_cut_though_nothing_more_comes(store):
+    inbox = worker(store)
+    first = asyncio.ensure_future(inbox.do(lambda _: time.sleep(0.2)))
+    await asyncio.sleep(0.05)
+    stuck = asyncio.ensure_future(inbox.do(lambda _: store.door.clear()))  # begun only after the first is done
+    await first
+    with pytest.raises(InboxUnavailable, match="did not answer"):
+        await stuck
+    assert await asyncio.to_thread(store.door.wait, 3)
+    await inbox.close()
