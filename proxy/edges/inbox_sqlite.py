@@ -25,7 +25,6 @@ from proxy.edges.private_files import make_folder, open_private, sync
 
 BUSY = 2.0  # seconds to wait for another program that has locked the file
 LOOK = 1.0  # seconds between two looks at the free space
-CHECKPOINT = 4000  # pages in the log, 16 MiB, before a commit has to move them: one in hundreds is that late
 SHRINK = 1000  # pages that are given back at a time
 TOGETHER = 32  # rows in one statement at most: each number of them is a statement of its own to be kept ready
 _APPLICATION = 0x4F757472  # "Outr", in the file's head
@@ -252,7 +251,6 @@ def _prepare(database: sqlite3.Connection) -> None:
     if ask("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
         raise Fault("its file system cannot hold a SQLite log (WAL); name a local disk in inbox.url", lasting=True)
     ask("PRAGMA synchronous = FULL")
-    ask(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
     ask("PRAGMA journal_size_limit = 16777216")
     if version < VERSION:
         ask("BEGIN IMMEDIATE")
