@@ -19,6 +19,7 @@ from proxy.model import Request, Response
 from proxy.parts import Parts, fetcher, transport
 from proxy.pipeline import Handler
 from proxy.rules.egress import EgressSettings
+from proxy.rules.proofs import Proofs
 from proxy.rules.redaction import Redactor
 from proxy.rules.rotation import Rotation
 from proxy.upstream import TimeoutSettings, TlsSettings
@@ -69,6 +70,7 @@ class WebhookSide:
         if self._keeping is not None and self._deliveries is not None and self.desk is not None:
             self.server.receivers = self._receivers(self._keeping, self._deliveries)
             self.desk.names = {one.name: one.deliver.url is not None for one in settings.webhooks.values()}
+            self.desk.proofs = Proofs({one.name: one.verify for one in settings.webhooks.values()})
             self._deliveries.adopt(self._wanted(), settings.inbox)
             if self._routing is not None:
                 self._routing.adopt(self.desk.names)

@@ -50,18 +50,29 @@ _FAULTS = {  # SQLSTATE or its class: what people are told, and what follows fro
     "XX": Fault("the database is damaged"),
 }
 _ODD = Fault("it does not take this", everywhere=False, reopen=False)
-_AT_CONNECT = {  # there libpq tells only by its text; it is looked at, and never repeated
+_POOLER = "08P01"  # what PgBouncer says of everything
+_BY_TEXT = {  # it, and libpq at connect, tell only by the text; that is looked at, and never repeated
     "no encryption": Fault("the server refuses the user without TLS; see sslmode", lasting=True),
     "authentication failed": _FAULTS["28"],
     "no pg_hba.conf entry": _FAULTS["28"],
     "no password supplied": _FAULTS["28"],
     'role "': _FAULTS["28"],
+    "no such user": _FAULTS["28"],
     'database "': _FAULTS["3D"],
+    "no such database": _FAULTS["3D"],
+    "does not match host": Fault("the server's TLS certificate is for another name than inbox.url has", lasting=True),
+    "verify failed": Fault(
+        "the server's TLS certificate is not signed by one in sslrootcert of inbox.url", lasting=True
+    ),
+    "root certificate file": Fault("TLS: sslrootcert of inbox.url names no file with certificates", lasting=True),
+    "private key file": Fault("TLS: sslkey of inbox.url names no key that is ours alone", lasting=True),
     "certificate": Fault("TLS with the server fails", lasting=True),
     "does not support SSL": Fault("the server does not speak TLS, which the URL asks for", lasting=True),
     "invalid ": Fault("inbox.url holds a value that makes no sense for its key", lasting=True),
     "too many clients": _FAULTS["53300"],
     "too many connections": _FAULTS["53300"],
+    "unsupported startup parameter": Fault("the pooler does not take a parameter of inbox.url", lasting=True),
+    "statement pooling": Fault("the pooler pools statements; have it pool transactions or sessions", lasting=True),
     "starting up": _FAULTS["57"],
     "shutting down": _FAULTS["57"],
 }
@@ -101,12 +112,14 @@ class PostgresServer:
         if not isinstance(error, psycopg.Error):
             return _OUTAGE if isinstance(error, OSError) else None
         code = error.sqlstate
-        if code is None:
-            return _without_code(error)
+        if code is None or code == _POOLER:
+            return _by_text(error)
         known = _FAULTS.get(code) or _FAULTS.get(code[:2], _ODD)
         return Fault(f"{known} ({code})", everywhere=known.everywhere, lasting=known.lasting, reopen=known.reopen)
 
 
+_LIMITS = f"""SELECT set_config('statement_timeout', '{STATEMENT}', ?), set_config('lock_timeout', '{LOCK}', ?),
+  set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), ?)"""  # none is lost
 _DEFAULTS: dict[str, Any] = {  # where the URL does not say otherwise
     "application_name": "outrigger",
     "connect_timeout": CONNECT,
@@ -121,15 +134,19 @@ def _name(given: dict[str, Any]) -> str:
     return f"postgresql://{given.get('host', '')}/{given.get('dbname', '')}"
 
 
-def _without_code(error: psycopg.Error) -> Fault:
+def _by_text(error: psycopg.Error) -> Fault:
     if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return _ODD  # a value that the library itself does not take
     text = str(error)
-    return next((fault for sign, fault in _AT_CONNECT.items() if sign in text), _OUTAGE)
+    return next((fault for sign, fault in _BY_TEXT.items() if sign in text), _OUTAGE)
 
 
 class PostgresConnection:
-    """`Connection` of the worker; the server begins a transaction with the first statement."""
+    """`Connection` of the worker; the server begins a transaction with the first statement.
+
+    Behind a pooler the next transaction may be another server process's: nothing may be left with one, and nothing
+    looked for there. It is told by the number of the process, for which a pooler gives one of its own.
+    """
 
     skip = " FOR UPDATE SKIP LOCKED"
 
@@ -138,11 +155,10 @@ class PostgresConnection:
         self._ordered = False
         try:
             connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-            connection.execute(f"SET statement_timeout = {STATEMENT}")
-            connection.execute(f"SET lock_timeout = {LOCK}")
-            if self.rows("SELECT current_setting('synchronous_commit') = 'off'")[0][0]:
-                connection.execute("SET synchronous_commit = on")  # a commit that may be lost is none
-            connection.commit()
+            self._pooled = connection.info.backend_pid != self.rows("SELECT pg_backend_pid()")[0][0]
+            if self._pooled:
+                connection.prepare_threshold = None
+            self._limit()
             _prepare(self)
             connection.commit()
         except BaseException:
@@ -151,6 +167,8 @@ class PostgresConnection:
 
     def begin(self) -> None:
         self._ordered = False
+        if self._pooled:
+            self._limit()
 
     def commit(self) -> None:
         self._connection.commit()
@@ -191,6 +209,10 @@ class PostgresConnection:
 
     def shrink(self) -> None:
         """The server's own vacuum does it."""
+
+    def _limit(self) -> None:
+        """For good, or behind a pooler for this transaction."""
+        self.rows(_LIMITS, (self._pooled,) * 3)
 
 
 def _prepare(connection: PostgresConnection) -> None:

@@ -9,11 +9,13 @@ import asyncio
 import base64
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from proxy.edges.admin_words import No, query_of
 from proxy.edges.metrics import Gauge
 from proxy.model import Headers
+from proxy.rules.proofs import Proofs
 from proxy.rules.redaction import Redactor
 from proxy.units import duration
 from proxy.webhooks.inbox import STATES, UNDELIVERED, Arrival, Stored
@@ -47,6 +49,7 @@ class WebhookDesk:
         why: Why,
     ) -> None:
         self.names: Mapping[str, bool] = {}
+        self.proofs = Proofs({})
         self.spare: Callable[[str], list[str]] = lambda _: []  # a webhook's secrets that nobody signs with any more
         self._keeping = keeping
         self._refused = refused
@@ -103,7 +106,8 @@ class WebhookDesk:
         """One event and the request that it came as; what is secret in it is not shown."""
         stored = await self._existing(id)
         arrival = stored.arrival
-        request = _request(arrival, self._redactor.headers(arrival.headers), self._hidden(arrival.body))
+        shown = replace(arrival, query=None if arrival.query is None else self._query(arrival.webhook, arrival.query))
+        request = _request(shown, self._headers(arrival.headers), self._body(arrival.webhook, arrival.body))
         more = {"last_error": stored.last_error, "done_at": _time(stored.done_at), "key": arrival.key_name}
         return {**_row(stored), **more, "request": request}
 
@@ -175,9 +179,9 @@ class WebhookDesk:
             "reason": one.detail,
             "request": {
                 "method": one.method,
-                "target": self._redactor.target(one.target).decode("latin-1"),
-                "headers": _pairs(self._redactor.headers(one.headers)),
-                "body": _body(self._hidden(one.body)),
+                "target": self._target(one).decode("latin-1"),
+                "headers": _pairs(self._headers(one.headers)),
+                "body": _body(self._body(one.webhook, one.body)),
                 "truncated": not one.whole,
             },
         }
@@ -188,9 +192,20 @@ class WebhookDesk:
             raise _unknown()
         return stored
 
-    def _hidden(self, body: bytes) -> bytes:
-        """A body less the values of our own secrets; the rest of it is what somebody wants to see here."""
-        return self._redactor.text(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+    def _headers(self, headers: Headers) -> Headers:
+        return self._redactor.headers(self.proofs.headers(headers))
+
+    def _target(self, one: RefusedRequest) -> bytes:
+        path, mark, query = one.target.partition(b"?")
+        return self._redactor.target(path + mark + self.proofs.query(one.webhook, query))
+
+    def _query(self, webhook: str, query: bytes) -> bytes:
+        return self._redactor.target(b"?" + self.proofs.query(webhook, query))[1:]
+
+    def _body(self, webhook: str, body: bytes) -> bytes:
+        """A body less its proof and the values of our own secrets; the rest is what somebody wants to see here."""
+        text = self.proofs.body(webhook, body).decode("utf-8", "surrogateescape")
+        return self._redactor.text(text).encode("utf-8", "surrogateescape")
 
 
 def desk_of(desk: WebhookDesk | None) -> WebhookDesk:

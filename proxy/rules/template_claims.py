@@ -52,6 +52,7 @@ class TemplateReader:
     _every: bool = field(init=False)
     _parses_json: bool = field(init=False)
     _signs_id: bool = field(init=False)
+    _early_nonce: Locator | None = field(init=False)  # where looking for it parses no body
 
     def __post_init__(self) -> None:
         others = list(() if self.template is None else self.template.locators)
@@ -59,6 +60,8 @@ class TemplateReader:
         self._signs_id = self.template is not None and "id" in self.template.names
         others += self.id if self._signs_id else ()
         once = others if self.repeat else [*self.signature, *others]
+        early = self.nonce is not None and self.nonce.kind in ("header", "query")
+        self._early_nonce = self.nonce if early else None
         self.headers = frozenset(locator.name for locator in once if locator.kind == "header")
         self._every = any(locator.every for locator in self.signature)
         self._parses_json = any(locator.kind == "json" for locator in (*self.signature, *others))
@@ -72,6 +75,8 @@ class TemplateReader:
         if time is not None and time.kind != "param":
             mark = one(time, incoming, "missing_timestamp")
         name = self._signed_id(incoming) if self._signs_id else b""
+        if self._early_nonce is not None:
+            one(self._early_nonce, incoming, "missing_id")
         signatures = self._signatures(values, incoming)
         if time is not None and time.kind == "param":
             mark = one(time, incoming, "missing_timestamp")

@@ -229,7 +229,15 @@ async def test_tls_is_checked_as_the_url_says(mortal, event, tmp_path_factory):
     url = await asyncio.to_thread(with_tls, mortal, Authority(tmp_path_factory.mktemp("ca")))
     async with Box(f"{url}?sslmode=verify-full&sslrootcert={mortal.folder}/ca.pem") as inbox:
         assert await inbox.put(event()) is Kept.NEW
-    for more, said in (("?sslmode=verify-full", "TLS"), ("?sslmode=disable", "without TLS")):
+    wrong = {
+        "?sslmode=verify-full&sslrootcert=/nowhere/ca.pem": "sslrootcert of inbox.url names no file",
+        "?sslmode=verify-full&sslrootcert=system": "not signed by one in sslrootcert",
+        "?sslmode=disable": "without TLS",
+    }
+    elsewhere = url.replace("127.0.0.1", "localhost") + f"?sslmode=verify-full&sslrootcert={mortal.folder}/ca.pem"
+    with pytest.raises(InboxUnavailable, match="for another name"):
+        await Box(elsewhere).open()
+    for more, said in wrong.items():
         with pytest.raises(InboxUnavailable, match=said):
             await Box(url + more).open()
 

@@ -276,6 +276,22 @@ NONCES = {
         (*sig(mac(b"7||1")), (b"X-Id", b"7")),
         "missing_signature",
     ),
+    "one that is missing, beside a signature of the wrong shape": (PAYPAL, sig(b"abc"), "missing_id"),
+    "one that is missing, beside a time of the wrong shape": (
+        replace(PAYPAL, signed="{header:X-Id}|{timestamp}|{crc32}", timestamp="header:X-Time"),
+        (*sig(mac(b"|1")), (b"X-Time", b"soon")),
+        "missing_id",
+    ),
+    "one that is missing, beside a missing time": (
+        replace(PAYPAL, signed="{header:X-Id}|{timestamp}|{crc32}", timestamp="header:X-Time"),
+        sig(mac(b"|1")),
+        "missing_timestamp",
+    ),
+    "one that is unsigned and missing, beside a wrong signature": (
+        replace(PLAIN, nonce="header:X-Id"),
+        sig(mac(b"other")),
+        "missing_id",
+    ),
     "none at all, and no signature": (PAYPAL, (), "missing_signature"),
     "two of them": (PAYPAL, ((b"X-Id", b"7"), (b"X-Id", b"7")), "ambiguous_signature"),
     "one in the body that is not there": (replace(PLAIN, nonce="json:/id"), sig(mac(b"body")), "missing_id"),

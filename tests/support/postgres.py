@@ -37,9 +37,9 @@ class PostgresServer:
         self._programs = _programs()
         self._names = count(1)
         self.folder = Path(tempfile.mkdtemp(prefix="outrigger-pg-"))
-        self._user = _user()
-        if self._user:
-            shutil.chown(self.folder, self._user, self._user)
+        self.user = _user()
+        if self.user:
+            shutil.chown(self.folder, self.user, self.user)
         self._data = self.folder / "data"
         try:
             self._do(
@@ -66,8 +66,8 @@ class PostgresServer:
         path = self.folder / name
         path.write_bytes(content)
         path.chmod(0o600)
-        if self._user:
-            shutil.chown(path, self._user, self._user)
+        if self.user:
+            shutil.chown(path, self.user, self.user)
 
     def start(self, *, only_tls: bool = False) -> None:
         host = "hostssl" if only_tls else "host"
@@ -137,7 +137,7 @@ class PostgresServer:
         return [first, *map(int, children)]
 
     def _do(self, program: str, *arguments: str) -> None:
-        as_user = ["setpriv", f"--reuid={self._user}", f"--regid={self._user}", "--clear-groups"] if self._user else []
+        as_user = ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups"] if self.user else []
         command = [*as_user, str(self._programs / program), *arguments]
         out = subprocess.DEVNULL  # what is started would keep a pipe open
         with tempfile.TemporaryFile("w+") as wrong:
