@@ -28,6 +28,8 @@ def test_a_good_signature_by_a_method_that_is_not_served_is_said() -> None:
 
 
 SENT = request(GITHUB)
+IDENTIFIED = replace(PLAIN, signed="{id}.{body}", id=("header:X-Id",))
+ONCE = replace(PLAIN, signed="{header:X-Once}|{crc32}", nonce="header:X-Once")
 SIGNATURE = value(SENT, b"x-hub-signature-256")
 HEADERS = {
     "the header in two lines, the same": (
@@ -146,6 +148,22 @@ def test_another_scheme(ours: VerifySettings, theirs: VerifySettings, fix: str) 
     result = found(asked(ours), request(theirs))
     assert (result.finding, result.proof) == ("wrong_scheme", True)
     assert fix in (result.fix or "")
+
+
+ABSENT = {
+    "the time": (SLACK, b"X-Slack-Request-Timestamp", "verify.timestamp"),
+    "the id": (IDENTIFIED, b"X-Id", "verify.id"),
+    "the nonce": (ONCE, b"X-Once", "verify.nonce"),
+}
+
+
+@pytest.mark.parametrize(("settings", "name", "key"), ABSENT.values(), ids=ABSENT)
+def test_what_is_signed_and_absent_is_named_with_its_key(settings: VerifySettings, name: bytes, key: str) -> None:
+    whole = request(settings)._replace(headers=(*request(settings).headers, (name, b"x")))
+    result = found(asked(settings), changed(whole, name))
+    assert (result.finding, result.proof) == ("unknown", False)
+    assert result.what.lower() == f"nothing at header:{name.decode()}, which is signed".lower()
+    assert f"webhooks.billing.{key} says" in (result.fix or "")
 
 
 def test_what_nothing_explains_is_unknown_and_says_what_was_tried() -> None:
