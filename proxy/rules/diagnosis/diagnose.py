@@ -34,6 +34,10 @@ HYPOTHESES: Sequence[tuple[str, Hypothesis]] = (
     ("other spellings of the signature", wrong_encoding),
     ("other algorithms, templates and providers", wrong_scheme),
 )
+_SHAPES = {  # where no secret can be what is wrong
+    "malformed_signature": "the signature is not written as the provider writes it, by",
+    "malformed_timestamp": "the time is not written as the provider writes it, by `timestamp` and `timestamp_unit` of",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +124,9 @@ def _unknown(asked: Asked, found: Rejected) -> Finding:
         key, places = _absent(asked.settings, found.outcome)
         fix = f"does the ingress pass {places} on? {asked.key(f'verify.{key}')} says where it is looked for"
         return hinted("unknown", f"nothing at {places}, which is signed", fix)
+    shape = _SHAPES.get(found.outcome)
+    if shape is not None:
+        return hinted("unknown", what, f"{shape} {asked.key('verify')}: compare it with what the sender documents")
     fix = (
         f"the likeliest is a secret that is not configured here: compare {names} with what the sender shows for "
         "exactly this address, in this mode (test or live)"

@@ -166,6 +166,15 @@ def test_what_is_signed_and_absent_is_named_with_its_key(settings: VerifySetting
     assert f"webhooks.billing.{key} says" in (result.fix or "")
 
 
+@pytest.mark.parametrize("name", [b"X-Slack-Signature", b"X-Slack-Request-Timestamp"])
+def test_for_what_has_the_wrong_shape_no_secret_is_blamed(name: bytes) -> None:
+    result = found(asked(SLACK), changed(request(SLACK), name, b"hello"))
+    assert (result.reason.partition("_")[0], result.finding) == ("malformed", "unknown")
+    assert "not written as the provider writes it" in (result.fix or "")
+    assert "webhooks.billing.verify" in (result.fix or "")
+    assert "secret" not in (result.fix or "")
+
+
 def test_what_nothing_explains_is_unknown_and_says_what_was_tried() -> None:
     result = found(asked(STRIPE, others=(("webhook shop", OTHER),)), request(STRIPE, secret=b"a stranger's"))
     assert (result.ok, result.reason, result.finding, result.proof) == (False, "bad_signature", "unknown", False)
