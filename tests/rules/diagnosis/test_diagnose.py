@@ -8,8 +8,9 @@ import pytest
 from proxy.rules.diagnosis.diagnose import diagnose
 from proxy.rules.incoming import Incoming
 from proxy.rules.placing import Outgoing
+from proxy.rules.proofs import proof_places
 from proxy.rules.signatures import VerifySettings
-from tests.support.diagnosing import BODY, GITHUB, OTHER, asked, changed, found, request, value
+from tests.support.diagnosing import BODY, GITHUB, OTHER, TWILIO, URL, asked, changed, found, request, value
 from tests.support.judging import KEY, NOW, PLAIN, SLACK, STRIPE, TIMED, mac
 
 
@@ -87,6 +88,15 @@ def test_both_lines_are_shown_by_their_beginning() -> None:
     assert found(asked(GITHUB), sent).what.endswith("one=aa…, two=bb…")
 
 
+@pytest.mark.parametrize(("settings", "takes"), [(GITHUB, True), (STRIPE, False), (TWILIO, False)])
+def test_repeat_is_named_only_where_the_scheme_takes_it(settings: VerifySettings, takes: bool) -> None:  # noqa: FBT001 - a row
+    name = proof_places(settings)[0].removeprefix("header:").encode()
+    sent = Outgoing("POST", b"/", ((name, b"a" * 64), (name, b"b" * 64)), BODY)
+    result = found(asked(settings, public_url=URL), sent)
+    assert result.finding == "duplicate_header"
+    assert ("verify.repeat: true" in (result.fix or "")) is takes
+
+
 def test_a_token_that_came_twice_is_not_shown() -> None:
     settings = VerifySettings(scheme="token", signature=("header:X-Token",), secrets=("key",), body_signed=False)
     sent = Outgoing("POST", b"/", ((b"X-Token", KEY), (b"X-Token", KEY)), b"")
@@ -148,6 +158,24 @@ def test_another_scheme(ours: VerifySettings, theirs: VerifySettings, fix: str) 
     result = found(asked(ours), request(theirs))
     assert (result.finding, result.proof) == ("wrong_scheme", True)
     assert fix in (result.fix or "")
+
+
+UNSIGNED = {
+    "a header of the settings": (STRIPE, "header:Stripe-Signature"),
+    "one that the scheme has by itself": (TWILIO, "header:X-Twilio-Signature"),
+    "the one of a password": (
+        VerifySettings(scheme="basic", body_signed=False, secrets=("key",)),
+        "header:Authorization",
+    ),
+}
+
+
+@pytest.mark.parametrize(("settings", "place"), UNSIGNED.values(), ids=UNSIGNED)
+def test_where_there_is_no_signature_is_said(settings: VerifySettings, place: str) -> None:
+    result = found(asked(settings, public_url=URL), Outgoing("POST", b"/", (), BODY))
+    assert (result.finding, result.what) == ("missing_signature", f"no signature at {place}")
+    assert f"the ingress passes {place} on" in (result.fix or "")
+    assert ("verify.signature" in (result.fix or "")) == bool(settings.signature)
 
 
 ABSENT = {
