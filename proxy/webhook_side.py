@@ -66,7 +66,10 @@ class WebhookSide:
 
     def use(self, settings: Settings) -> None:
         """Serves these settings from now on, where something serves yet."""
-        self._settings = settings
+        before, self._settings = self._settings.webhooks, settings
+        for name, one in settings.webhooks.items():
+            if name in before and not _proven_alike(before[name], one):
+                self._rotation.forget(name)
         if self._keeping is not None and self._deliveries is not None and self.desk is not None:
             self.server.receivers = self._receivers(self._keeping, self._deliveries)
             self.desk.names = {one.name: one.deliver.url is not None for one in settings.webhooks.values()}
@@ -200,6 +203,12 @@ class WebhookSide:
         timeout = TimeoutSettings(first_byte=webhook.deliver.timeout, total=webhook.deliver.timeout)
         post = transport(self._parts, f"webhook {webhook.name}", origin, timeout, TlsSettings(), ANYWHERE)
         return lambda request: post(request.with_headers(request.headers, path + request.target))
+
+
+def _proven_alike(one: WebhookSettings, other: WebhookSettings) -> bool:
+    """True where they differ neither in address nor in what is signed; they may in secrets."""
+    verify = replace(one.verify, secrets=other.verify.secrets)
+    return (one.path, one.public_url, verify) == (other.path, other.public_url, other.verify)
 
 
 def _split(url: str) -> tuple[str, bytes]:

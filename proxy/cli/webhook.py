@@ -63,11 +63,20 @@ def list_events(
     given = {"webhook": webhook, "state": state and state.value, "limit": str(limit)}
     path = "/api/webhooks/events?" + urlencode({name: value for name, value in given.items() if value})
 
+    file = find(config, os.environ)
+    listed: list[Shown] = []
+
     def print_them(found: Shown) -> None:
-        for event in found["events"]:
+        listed.extend(found["events"])
+        for event in listed:
             print(text.dumps(event) if json else _line(event))
 
-    raise typer.Exit(_asked(find(config, os.environ), "GET", path, print_them))
+    code = _asked(file, "GET", path, print_them)
+    if code == DONE and not listed:  # a webhook that is configured no more may still have some
+        wrong = _unknown(file, webhook) if webhook else ""
+        print(wrong or "there is no such event in the inbox", file=sys.stderr)
+        code = WRONG if wrong else DONE
+    raise typer.Exit(code)
 
 
 @app.command(
@@ -112,11 +121,8 @@ def _unknown(config: Path, name: str) -> str:
         there = load(config, os.environ).webhooks
     except ConfigurationError as error:
         return str(error)
-    return (
-        ""
-        if name in there
-        else f"no webhook is called {name}, and no event has such an id; there are {', '.join(there)}"
-    )
+    known = ", ".join(there) or "none"
+    return "" if name in there else f"no webhook is called {name}, and no event is of that name; there are {known}"
 
 
 def _asked(config: Path, method: str, path: str, print_it: Callable[[Shown], None]) -> int:
@@ -137,7 +143,8 @@ def _print_json(found: Shown) -> None:
 
 def _print_event(event: Shown) -> None:
     print(_line(event))
-    for name, value in (("next try", _time(event["next_at"])), ("last error", event.get("last_error"))):
+    more = {"signed with": event.get("key"), "next try": _time(event["next_at"]), "last error": event.get("last_error")}
+    for name, value in more.items():
         if value:
             print(f"{name}: {visible(value)}")
     print()
@@ -152,7 +159,8 @@ def _print_refused(found: Shown) -> None:
 
 
 def _print_request(request: Shown) -> None:
-    print(f"{request['method']} {visible(request.get('target') or '?' + (request['query'] or ''))}")
+    query = request["query"]
+    print(request["method"] if query is None else f"{request['method']} ?{visible(query)}")
     for name, value in request["headers"]:
         print(f"{visible(name)}: {visible(value)}")
     print()

@@ -100,7 +100,7 @@ class _Run:
         self._webhook = webhook
         self._wish = wish
         self._age = age
-        self._secret = b"" if wish.key is not None else _newest(settings, webhook)
+        self._secret = _newest(settings, webhook, given=wish.key is not None)
         self._where = where
         self._counted = Counted(settings, webhook.name)
         self._json = json_output
@@ -126,11 +126,15 @@ class _Run:
         return made.request
 
     def _one(self, request: Outgoing) -> int:
+        from ssl import SSLError
+
         from proxy.cli.posting import post
 
         before = self._counted.now()
         try:
             status = post(self._where, request)
+        except SSLError as error:
+            raise Ended(f"TLS with {self._where.shown} fails: {error.reason or error}") from None
         except OSError as error:
             raise Ended(f"nobody answers at {self._where.shown}: {error.strerror or error}; is it running?") from None
         outcome = self._counted.since(before, status)
@@ -149,10 +153,19 @@ def _blanks(type: str, age: float) -> Blanks:
     return Blanks(type, wall, lambda alphabet, length: "".join(secrets.choice(alphabet) for _ in range(length)))
 
 
-def _newest(settings: Settings, webhook: WebhookSettings) -> bytes:
+def _newest(settings: Settings, webhook: WebhookSettings, *, given: bool) -> bytes:
+    """The value of the newest secret; nothing where a private key is `given` in its place."""
     from proxy.cli.webhook_verify import secret_of
     from proxy.rules.special_signing import needs_private_key
 
+    if given and not needs_private_key(webhook.verify):
+        raise Ended(
+            f"{webhook.name}: --key is for schemes that sign with a private key; this one signs with the secret "
+            f"{webhook.verify.secrets[0]}",
+            WRONG,
+        )
+    if given:
+        return b""
     if needs_private_key(webhook.verify):
         raise Ended(
             f"{webhook.name}: its secret is a public key, which verifies and cannot sign: give the private one with "

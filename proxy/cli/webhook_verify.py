@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from proxy.config.schema import Settings
     from proxy.rules.credentials import Secret
 
+_LATEST = 1e12  # Unix seconds
 _KEYS = ("ok", "reason", "finding", "proof", "fix", "skew_seconds", "matched_secret")
 
 
@@ -43,6 +44,8 @@ def verify(
     """Say why a webhook's signature failed, and what to change. Exit 0: verified, 1: not."""
     if last == (file is not None):
         raise typer.BadParameter("say either --last or --file REQUEST")
+    if at is not None and not 0 <= at < _LATEST:  # nan is not, either
+        raise typer.BadParameter(f"--at {at:g}: write Unix seconds, as 1790000000")
     try:
         found = _diagnosis(find(config, os.environ), webhook, file, at)
     except Ended as ended:

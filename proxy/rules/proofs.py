@@ -17,7 +17,9 @@ from proxy.rules.signatures import VerifySettings
 
 _CALLED_SO = re.compile(rb"signature|hmac|(?<!idempotency)-token$|-sig$|^verif-hash$")
 _SAYS_HOW = re.compile(rb"(timestamp|version|algorithm|settings|input)$")  # about a signature, and none
-_OF_SCHEME = {  # where the schemes that have no `signature` keep theirs
+_OF_SCHEME = {  # where the schemes that need no `signature` have theirs
+    "basic": ("header:Authorization",),
+    "twilio": ("header:X-Twilio-Signature",),
     "aws_sns": ("json:/Signature",),
     "adyen": ("json:/notificationItems/*/NotificationRequestItem/additionalData/hmacSignature",),
 }
@@ -25,11 +27,16 @@ _SPECIAL = re.compile(rb"[%+/=]")
 _LEAST = 8  # bytes; less is no proof, and would be found in every other word
 
 
+def proof_places(verify: VerifySettings) -> tuple[str, ...]:
+    """The locators of what proves a request, those included that a scheme has by itself."""
+    return verify.signature or _OF_SCHEME.get(verify.scheme, ())
+
+
 class Proofs:
     """Of the webhooks of a configuration, by name."""
 
     def __init__(self, webhooks: Mapping[str, VerifySettings]) -> None:
-        self._places = {name: [parse_locator(text) for text in _places(one)] for name, one in webhooks.items()}
+        self._places = {name: [parse_locator(text) for text in proof_places(one)] for name, one in webhooks.items()}
         located = [place for places in self._places.values() for place in places]
         self._headers = {place.name for place in located if place.kind == "header"}
 
@@ -57,10 +64,6 @@ class Proofs:
             for value in _values(place, incoming)
             if len(value) >= _LEAST
         ]
-
-
-def _places(verify: VerifySettings) -> tuple[str, ...]:
-    return verify.signature or _OF_SCHEME.get(verify.scheme, ())
 
 
 def _plain(name: bytes) -> str:

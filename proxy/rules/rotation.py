@@ -44,6 +44,11 @@ class Rotation:
             elif use.matches != matches:
                 use.matches, use.since, use.matched = matches, now, True
 
+    def forget(self, webhook: str) -> None:
+        """Its senders prove themselves in another way from now on: what they signed before says nothing of that."""
+        for place in [place for place in self._uses if place[0] == webhook]:
+            del self._uses[place]
+
     def spare(self, webhook: str, secrets: Sequence[str], now: float) -> list[str]:
         """Those of `secrets`, the newest first, that have had no match for a day in which a newer one had."""
         found, newer = [], False

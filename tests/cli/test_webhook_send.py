@@ -102,6 +102,12 @@ def test_the_outcome_is_what_the_program_counted(config: Path, sink: Sink) -> No
     }
 
 
+def test_an_address_that_does_not_speak_tls_is_told_so(config: Path, sink: Sink) -> None:
+    ended = sent(config, "charge.refunded", "--to", f"https://{sink.address}/stripe")
+    assert (ended.code, ended.out) == (1, "")
+    assert f"TLS with {sink.address} fails" in ended.err
+
+
 def test_several_events_have_ids_of_their_own(config: Path, sink: Sink) -> None:
     ended = sent(config, "charge.refunded", "--count", "3")
     assert ended.code == 0
@@ -158,6 +164,7 @@ WRONG = {
     "a file that is not there": ("--body", "/nonexistent"),
     "nothing that can be bad": ("--bad", "luck"),
     "no event at all": ("--count", "0"),
+    "a private key where the secret signs": ("--key", __file__),
 }
 
 

@@ -275,7 +275,7 @@ def test_the_command_line_lists_shows_and_redelivers(inbox):
     assert (listed.code, listed.err) == (0, "")
     event_id = re.match(r"\S+", listed.out)[0]
     shown = command(inbox, "show", event_id)
-    assert "last error: the application said 410" in shown.out
+    assert "signed with: stripe_webhook_secret\nlast error: the application said 410\n\nPOST\n" in shown.out
     assert event("evt_1").decode() in shown.out
     httpx.post(f"{inbox.program.webhooks}/gone", content=b"{}")
     refused = command(inbox, "show", "gone")
@@ -286,3 +286,7 @@ def test_the_command_line_lists_shows_and_redelivers(inbox):
     assert json.loads(command(inbox, "list", "--webhook", "gone", "--json").out)["event_id"] == "evt_1"
     gone = command(inbox, "redeliver", event_id.replace("0", "1"))
     assert (gone.code, gone.err) == (1, "No event with that id is in the inbox.\n")
+    none = command(inbox, "list", "--webhook", "gone", "--state", "dead", "--json")
+    assert (none.code, none.out, none.err) == (0, "", "there is no such event in the inbox\n")
+    unknown = command(inbox, "list", "--webhook", "nobody")
+    assert (unknown.code, unknown.out, "no webhook is called nobody" in unknown.err) == (2, "", True)

@@ -19,7 +19,7 @@ CONFIG = """\
 version: 1
 inbox: {{url: "sqlite:{folder}/inbox.db"}}
 secrets: {{new: {{env: NEW}}, old: {{env: OLD}}}}
-webhooks: {{stripe: {{integration: stripe, verify: {{secrets: {secrets}}}}}}}
+webhooks: {{stripe: {{integration: stripe, path: {path}, verify: {{secrets: {secrets}}}}}}}
 """
 HOUR, DAY = 3_600.0, 86_400.0
 
@@ -55,12 +55,12 @@ class Day:
         await self._side.drain(self.now)
         await self._side.close()
 
-    def _settings(self, secrets):
-        (self._folder / "config.yaml").write_text(CONFIG.format(folder=self._folder, secrets=secrets))
+    def _settings(self, secrets, path="/stripe"):
+        (self._folder / "config.yaml").write_text(CONFIG.format(folder=self._folder, secrets=secrets, path=path))
         return load(self._folder / "config.yaml", os.environ)
 
-    def reload(self, secrets):
-        self._side.use(self._settings(secrets))
+    def reload(self, secrets, path="/stripe"):
+        self._side.use(self._settings(secrets, path))
 
     def pass_by(self, seconds, **matches):
         self.now += seconds
@@ -94,3 +94,13 @@ async def test_a_secret_that_a_reload_took_out_is_not_spoken_of(tmp_path):
         day.reload("[new, old]")
         day.pass_by(1.0, new=3)
         assert await day.spare() == []
+
+
+@pytest.mark.parametrize(("path", "told"), [("/stripe", ["old"]), ("/elsewhere", [])])
+async def test_what_senders_did_at_another_address_is_forgotten(tmp_path, path, told):
+    async with Day(tmp_path) as day:
+        day.pass_by(0)
+        day.pass_by(DAY, new=2)
+        day.reload("[new, old]", path)
+        day.pass_by(HOUR)
+        assert await day.spare() == told

@@ -18,7 +18,7 @@ from proxy.rules.diagnosis.times import expired_or_future, time_unit
 from proxy.rules.diagnosis.urls import public_url
 from proxy.rules.incoming import Incoming
 from proxy.rules.schemes import compile_scheme
-from proxy.rules.signatures import Rejected, Verified
+from proxy.rules.signatures import Rejected, Verified, VerifySettings
 
 HYPOTHESES: Sequence[tuple[str, Hypothesis]] = (
     ("a repeated header", duplicate_header),
@@ -34,6 +34,10 @@ HYPOTHESES: Sequence[tuple[str, Hypothesis]] = (
     ("other spellings of the signature", wrong_encoding),
     ("other algorithms, templates and providers", wrong_scheme),
 )
+_SHAPES = {  # where no secret can be what is wrong
+    "malformed_signature": "the signature is not written as the provider writes it, by",
+    "malformed_timestamp": "the time is not written as the provider writes it, by `timestamp` and `timestamp_unit` of",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,12 +121,23 @@ def _unknown(asked: Asked, found: Rejected) -> Finding:
             f"{asked.key('verify.secrets')} to have such requests looked into",
         )
     if found.outcome in ("missing_timestamp", "missing_id"):
-        key = "timestamp" if found.outcome == "missing_timestamp" else "id"
-        return hinted(
-            "unknown", what, f"{asked.key(f'verify.{key}')} says where it is looked for; does the ingress pass it on?"
-        )
+        key, places = _absent(asked.settings, found.outcome)
+        fix = f"does the ingress pass {places} on? {asked.key(f'verify.{key}')} says where it is looked for"
+        return hinted("unknown", f"nothing at {places}, which is signed", fix)
+    shape = _SHAPES.get(found.outcome)
+    if shape is not None:
+        return hinted("unknown", what, f"{shape} {asked.key('verify')}: compare it with what the sender documents")
     fix = (
         f"the likeliest is a secret that is not configured here: compare {names} with what the sender shows for "
         "exactly this address, in this mode (test or live)"
     )
     return hinted("unknown", what, fix)
+
+
+def _absent(settings: VerifySettings, outcome: str) -> tuple[str, str]:
+    """The key that says where something signed should have been, and where that is."""
+    if outcome == "missing_timestamp":
+        return "timestamp", settings.timestamp or settings.issued_at or ""
+    if settings.nonce is not None and "{id}" not in (settings.signed or ""):
+        return "nonce", settings.nonce
+    return "id", " or ".join(settings.id)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from proxy.rules.diagnosis.case import Asked, Finding, fits, hinted, proven, values, with_headers
 from proxy.rules.incoming import Incoming
 from proxy.rules.locators import Locator, parse_locator
+from proxy.rules.proofs import proof_places
 from proxy.rules.signatures import Rejected, VerifySettings
 
 _SPEAKING = ("token", "basic")  # what stands there is the secret itself
@@ -44,11 +45,10 @@ def missing_signature(asked: Asked, _incoming: Incoming, found: Rejected) -> Ite
     """Neither our header nor another provider's."""
     if found.outcome != "missing_signature":
         return
-    places = ", ".join(asked.settings.signature) or "header:Authorization"
-    fix = (
-        f"check that a secret is set at the sender, and that the ingress passes {places} on; {asked.key('verify')}."
-        "signature says where it is looked for"
-    )
+    places = ", ".join(proof_places(asked.settings))
+    fix = f"check that a secret is set at the sender, and that the ingress passes {places} on"
+    if asked.settings.signature:
+        fix += f"; {asked.key('verify.signature')} says where it is looked for"
     yield hinted("missing_signature", f"no signature at {places}", fix)
 
 
@@ -57,7 +57,8 @@ def _repeated(asked: Asked, incoming: Incoming, name: bytes, lines: Sequence[byt
     shown = "" if speaks else ": " + ", ".join(f"{line[:_SHOWN].decode('latin-1')}…" for line in lines[:4])
     what = f"{name.decode('latin-1')} came {len(lines)} times{shown}"
     fix = "find what adds the second one (an ingress, a middleware, a mirror) and switch that off"
-    if asked.settings.format == "raw" and name in _signature_names(asked.settings):
+    repeatable = asked.settings.signed is not None and asked.settings.format == "raw"  # others do not take the key
+    if repeatable and name in _signature_names(asked.settings):
         fix += f"; only where the sender itself repeats it: {asked.key('verify.repeat')}: true"
     for line in lines:
         secret = fits(asked, with_headers(incoming, _once(incoming, name, line)))
@@ -88,8 +89,7 @@ def _takes_part(settings: VerifySettings, name: bytes, found: Rejected) -> bool:
 
 
 def _signature_names(settings: VerifySettings) -> set[bytes]:
-    found = {locator.name for locator in map(parse_locator, settings.signature) if locator.kind == "header"}
-    return found | ({b"x-twilio-signature"} if settings.scheme == "twilio" else set())
+    return {locator.name for locator in map(parse_locator, proof_places(settings)) if locator.kind == "header"}
 
 
 def _has_own_header(row: VerifySettings, ours: VerifySettings, incoming: Incoming) -> bool:

@@ -8,8 +8,9 @@ import pytest
 from proxy.rules.diagnosis.diagnose import diagnose
 from proxy.rules.incoming import Incoming
 from proxy.rules.placing import Outgoing
+from proxy.rules.proofs import proof_places
 from proxy.rules.signatures import VerifySettings
-from tests.support.diagnosing import BODY, GITHUB, OTHER, asked, changed, found, request, value
+from tests.support.diagnosing import BODY, GITHUB, OTHER, TWILIO, URL, asked, changed, found, request, value
 from tests.support.judging import KEY, NOW, PLAIN, SLACK, STRIPE, TIMED, mac
 
 
@@ -28,6 +29,8 @@ def test_a_good_signature_by_a_method_that_is_not_served_is_said() -> None:
 
 
 SENT = request(GITHUB)
+IDENTIFIED = replace(PLAIN, signed="{id}.{body}", id=("header:X-Id",))
+ONCE = replace(PLAIN, signed="{header:X-Once}|{crc32}", nonce="header:X-Once")
 SIGNATURE = value(SENT, b"x-hub-signature-256")
 HEADERS = {
     "the header in two lines, the same": (
@@ -83,6 +86,15 @@ def test_a_header(settings: VerifySettings, sent: Outgoing, finding: str, proof:
 def test_both_lines_are_shown_by_their_beginning() -> None:
     sent = changed(SENT, b"X-Hub-Signature-256", b"one=aaaaaaaaaaaa", b"two=bbbbbbbbbbbb")
     assert found(asked(GITHUB), sent).what.endswith("one=aa…, two=bb…")
+
+
+@pytest.mark.parametrize(("settings", "takes"), [(GITHUB, True), (STRIPE, False), (TWILIO, False)])
+def test_repeat_is_named_only_where_the_scheme_takes_it(settings: VerifySettings, takes: bool) -> None:  # noqa: FBT001 - a row
+    name = proof_places(settings)[0].removeprefix("header:").encode()
+    sent = Outgoing("POST", b"/", ((name, b"a" * 64), (name, b"b" * 64)), BODY)
+    result = found(asked(settings, public_url=URL), sent)
+    assert result.finding == "duplicate_header"
+    assert ("verify.repeat: true" in (result.fix or "")) is takes
 
 
 def test_a_token_that_came_twice_is_not_shown() -> None:
@@ -146,6 +158,49 @@ def test_another_scheme(ours: VerifySettings, theirs: VerifySettings, fix: str) 
     result = found(asked(ours), request(theirs))
     assert (result.finding, result.proof) == ("wrong_scheme", True)
     assert fix in (result.fix or "")
+
+
+UNSIGNED = {
+    "a header of the settings": (STRIPE, "header:Stripe-Signature"),
+    "one that the scheme has by itself": (TWILIO, "header:X-Twilio-Signature"),
+    "the one of a password": (
+        VerifySettings(scheme="basic", body_signed=False, secrets=("key",)),
+        "header:Authorization",
+    ),
+}
+
+
+@pytest.mark.parametrize(("settings", "place"), UNSIGNED.values(), ids=UNSIGNED)
+def test_where_there_is_no_signature_is_said(settings: VerifySettings, place: str) -> None:
+    result = found(asked(settings, public_url=URL), Outgoing("POST", b"/", (), BODY))
+    assert (result.finding, result.what) == ("missing_signature", f"no signature at {place}")
+    assert f"the ingress passes {place} on" in (result.fix or "")
+    assert ("verify.signature" in (result.fix or "")) == bool(settings.signature)
+
+
+ABSENT = {
+    "the time": (SLACK, b"X-Slack-Request-Timestamp", "verify.timestamp"),
+    "the id": (IDENTIFIED, b"X-Id", "verify.id"),
+    "the nonce": (ONCE, b"X-Once", "verify.nonce"),
+}
+
+
+@pytest.mark.parametrize(("settings", "name", "key"), ABSENT.values(), ids=ABSENT)
+def test_what_is_signed_and_absent_is_named_with_its_key(settings: VerifySettings, name: bytes, key: str) -> None:
+    whole = request(settings)._replace(headers=(*request(settings).headers, (name, b"x")))
+    result = found(asked(settings), changed(whole, name))
+    assert (result.finding, result.proof) == ("unknown", False)
+    assert result.what.lower() == f"nothing at header:{name.decode()}, which is signed".lower()
+    assert f"webhooks.billing.{key} says" in (result.fix or "")
+
+
+@pytest.mark.parametrize("name", [b"X-Slack-Signature", b"X-Slack-Request-Timestamp"])
+def test_for_what_has_the_wrong_shape_no_secret_is_blamed(name: bytes) -> None:
+    result = found(asked(SLACK), changed(request(SLACK), name, b"hello"))
+    assert (result.reason.partition("_")[0], result.finding) == ("malformed", "unknown")
+    assert "not written as the provider writes it" in (result.fix or "")
+    assert "webhooks.billing.verify" in (result.fix or "")
+    assert "secret" not in (result.fix or "")
 
 
 def test_what_nothing_explains_is_unknown_and_says_what_was_tried() -> None:
