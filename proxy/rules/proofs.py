@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from proxy.model import Headers
-from proxy.rules.disguises import redacted
+from proxy.rules.disguises import SHORT, find, known, redacted, replace
 from proxy.rules.incoming import Incoming, TooManyPairs
 from proxy.rules.locators import Locator, parse_locator
 from proxy.rules.signatures import VerifySettings
@@ -23,8 +23,6 @@ _OF_SCHEME = {  # where the schemes that need no `signature` have theirs
     "aws_sns": ("json:/Signature",),
     "adyen": ("json:/notificationItems/*/NotificationRequestItem/additionalData/hmacSignature",),
 }
-_SPECIAL = re.compile(rb"[%+/=]")
-_LEAST = 8  # bytes; less is no proof, and would be found in every other word
 
 
 def proof_places(verify: VerifySettings) -> tuple[str, ...]:
@@ -62,7 +60,7 @@ class Proofs:
             for place in self._places.get(webhook, ())
             if place.kind in kinds
             for value in _values(place, incoming)
-            if len(value) >= _LEAST
+            if len(value) >= SHORT  # less is no proof
         ]
 
 
@@ -78,10 +76,4 @@ def _values(place: Locator, incoming: Incoming) -> list[bytes]:
 
 
 def _without(text: bytes, values: Sequence[bytes]) -> bytes:
-    """In JSON a slash may be written with a backslash; in forms and queries the rest of base64 is escaped."""
-    for value in values:
-        escaped = _SPECIAL.sub(lambda found: b"%%%02X" % found[0][0], value)
-        in_lower_case = _SPECIAL.sub(lambda found: b"%%%02x" % found[0][0], value)
-        for spelled in (value, value.replace(b"/", b"\\/"), escaped, in_lower_case):
-            text = text.replace(spelled, redacted("signature"))
-    return text
+    return replace(text, find(text, [known("signature", value) for value in values]))

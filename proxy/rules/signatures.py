@@ -168,8 +168,7 @@ class Scheme:
         when = self._reader.late_time(incoming) if claim.when is None else claim.when
         if self._tolerance is not None and when is not None:
             _check_window(when, wall, self._tolerance)
-        if claim.starts is not None or claim.ends is not None:
-            _check_life(claim, wall)
+        _check_life(claim, wall)
         return Verified(proven[0], when, self._named_once(incoming) if self._nonce else None)
 
     def _named_once(self, incoming: Incoming) -> bytes:
@@ -205,8 +204,6 @@ def _check_life(claim: Claim, wall: float) -> None:
 
 
 def _proves(key: Key, claim: Claim) -> bool:
-    if not claim.also:
-        return key.proves(claim)
     fits = [key.proves(one) for one in (claim, *claim.also)]  # all of them, so that the time does not tell which
     return all(fits)
 

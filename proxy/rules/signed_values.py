@@ -8,7 +8,6 @@ import re
 from datetime import datetime
 
 _RFC3339 = re.compile(rb"(\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d)(\.\d{1,16})?([Zz]|[+-]\d\d:\d\d)")
-_HEX = re.compile(rb"[0-9a-f]+")
 
 MOST_DIGITS = 16  # of a time
 ENCODINGS = ("hex", "base64", "base64url")
@@ -20,7 +19,7 @@ def signature_bytes(value: bytes, encoding: str) -> bytes | None:
     `hex` is lower case; base64 is canonical and padded, base64url canonical, padded or not.
     """
     if encoding == "hex":
-        return bytes.fromhex(value.decode()) if len(value) % 2 == 0 and _HEX.fullmatch(value) else None
+        return _hex_bytes(value)
     if not value.isascii():
         return None
     try:
@@ -32,6 +31,15 @@ def signature_bytes(value: bytes, encoding: str) -> bytes | None:
         return None
     written = base64.urlsafe_b64encode(decoded)
     return decoded if decoded and value in (written, written.rstrip(b"=")) else None
+
+
+def _hex_bytes(value: bytes) -> bytes | None:
+    try:
+        text = value.decode()
+        found = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return found if found and found.hex() == text else None  # in lower case, and without blanks
 
 
 def split_params(value: bytes, separator: bytes, assign: bytes) -> dict[bytes, list[bytes]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from proxy.rules.claims import Key, Parts
 from proxy.rules.locators import Locator, parse_locator
@@ -184,23 +183,11 @@ def _params(settings: VerifySettings) -> ParamsFormat | None:
 
 
 def _of_size(encoding: str, size: int) -> Shape:
-    if encoding == "hex":  # two in three providers write so
-        return partial(_hex_of_size, size)
-
     def shape(value: bytes) -> bytes | None:
         found = signature_bytes(value, encoding)
         return found if found is not None and len(found) == size else None
 
     return shape
-
-
-def _hex_of_size(size: int, value: bytes) -> bytes | None:
-    try:
-        text = value.decode()
-        found = bytes.fromhex(text)
-    except ValueError:
-        return None
-    return found if len(found) == size and found.hex() == text else None  # in lower case, and without blanks
 
 
 def _token_key(secret: bytes) -> Key:

@@ -117,11 +117,7 @@ class Receiver:
         )
 
     def _secrets(self) -> list[Secret]:
-        found = []
-        for name in self._names:
-            secret = self._around.secret(name)
-            if secret is not None:
-                found.append(secret)
+        found = [secret for name in self._names if (secret := self._around.secret(name)) is not None]
         if len(found) < len(self._names):
             missing = set(self._names) - {secret.name for secret in found}
             refuse(503, "secret_unavailable", f"cannot be read: {', '.join(sorted(missing))}", RETRY_AFTER)

@@ -7,9 +7,9 @@ from proxy.edges.webhook_desk import WebhookDesk
 from proxy.rules.proofs import Proofs
 from proxy.rules.redaction import Redactor
 from proxy.rules.signatures import VerifySettings
-from proxy.webhooks.inbox import Arrival
 from proxy.webhooks.keeping import Keeping
 from proxy.webhooks.refused import RefusedRequest, RefusedRequests
+from tests.support.inbox import Sender
 from tests.support.memory_inbox import MemoryInbox
 from tests.support.provider import EPOCH, clock
 
@@ -27,22 +27,6 @@ SHOWN = [
     ["X-Hub-Signature-256", "[redacted x-hub-signature-256]"],
     ["X-Type", "push"],
 ]
-
-
-def arrival(id: str, query: bytes | None) -> Arrival:
-    return Arrival(
-        id=id,
-        webhook="plain",
-        event_id=id,
-        type=None,
-        method="POST",
-        query=query,
-        headers=HEADERS,
-        body=BODY,
-        key_name="s",
-        received_at=EPOCH,
-        state="waiting",
-    )
 
 
 REFUSED = RefusedRequest(
@@ -65,8 +49,9 @@ async def test_neither_an_event_nor_a_refusal_shows_its_proof():
     keeping = Keeping(inbox, InboxSettings(), time.now)
     desk = WebhookDesk(keeping, refused, Redactor(), time.wall, lambda _: None, lambda *_: None)
     desk.proofs = Proofs({"plain": VERIFY})
-    await inbox.put(arrival("1", b"t=%b&b=2" % PROOF))
-    await inbox.put(arrival("2", None))
+    came = Sender("plain").pulled
+    await inbox.put(came(id="1", headers=HEADERS, body=BODY, query=b"t=%b&b=2" % PROOF))
+    await inbox.put(came(id="2", headers=HEADERS, body=BODY))
     refused.add(REFUSED)
     event = (await desk.event("1"))["request"]
     (refusal,) = desk.refused(b"/api/webhooks/refused")["refused"]
