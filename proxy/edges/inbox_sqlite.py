@@ -251,6 +251,7 @@ def _prepare(database: sqlite3.Connection) -> None:
     if ask("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
         raise Fault("its file system cannot hold a SQLite log (WAL); name a local disk in inbox.url", lasting=True)
     ask("PRAGMA synchronous = FULL")
+    ask("PRAGMA cache_size = -8000")  # KiB: providers' ids are random, so each new one is another page of `seen`
     ask("PRAGMA journal_size_limit = 16777216")
     if version < VERSION:
         ask("BEGIN IMMEDIATE")

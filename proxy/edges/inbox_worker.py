@@ -1,7 +1,7 @@
 """A thread with a connection of its own: it does all that was asked for in one transaction and answers all at once.
 
-Each commit has a price of its own, whatever is in it. So the next one is not begun while every turn of the loop brings
-more, nor while one is under way.
+Each commit has a price of its own, whatever is in it. So the next one is not begun while one is under way, nor while
+every turn of the loop brings more, nor, for a moment, while fewer have come than were just answered and may come again.
 
 The one thing a reader would get wrong: who gave up waiting may have got what it asked for. What was not begun by then
 is never done; what was begun may be committed. So a sender that was told 503 comes again, and is found to be a repeat.
@@ -30,6 +30,7 @@ BATCH = 256  # in one transaction
 BATCH_BYTES = 4 << 20
 PATIENCE = 5.0  # seconds that anybody waits
 GATHER = 0.004  # seconds at most in which more is waited for
+LULL = 0.002  # seconds of them for those who were just answered
 
 
 @dataclass(slots=True)
@@ -49,7 +50,9 @@ class Worker:
         self._reports = reports
         self._loop = asyncio.get_running_loop()
         self._coming: list[Job] = []  # asked for, and not handed over
-        self._gathering = False  # a look at what has come is due in the next turn of the loop
+        self._look: asyncio.Handle | None = None  # at what has come: due in the next turn of the loop, or after a lull
+        self._lull = False  # that look is after a lull
+        self._expected = 0  # who was answered last, and who waited then: as many may be there again soon
         self._busy = False  # the thread has a batch
         self._waiting: deque[Job] = deque()  # oldest first, those with the thread among them
         self._timer: asyncio.TimerHandle | None = None  # while somebody may be waiting
@@ -91,23 +94,29 @@ class Worker:
         self._waiting.append(job)
         if self._timer is None:
             self._timer = self._loop.call_at(job.until, self._give_up)
-        if not (self._gathering or self._busy):
-            self._gather_from(0)
+        if self._look is None and not self._busy:
+            self._look_from(0)
+        elif self._look is not None and self._lull and len(self._coming) >= self._expected:
+            self._look.cancel()
+            self._look_from(0)
         return answer
 
-    def _gather_from(self, seen: int) -> None:
+    def _look_from(self, seen: int) -> None:
         """Looks in the next turn whether more than `seen` have come by then."""
-        self._gathering = True
-        self._loop.call_soon(self._gather, seen)
+        self._lull = False
+        self._look = self._loop.call_soon(self._gather, seen)
 
     def _gather(self, seen: int) -> None:
-        self._gathering = False
+        self._look = None
         if not self._coming:  # all of them have given up
             return
         came = len(self._coming)
-        waited = self._loop.time() - (self._coming[0].until - PATIENCE)
-        if seen < came < BATCH and waited < GATHER:
-            self._gather_from(came)
+        left = GATHER - (self._loop.time() - (self._coming[0].until - PATIENCE))
+        if left > 0 and seen < came < BATCH:
+            self._look_from(came)
+        elif left > 0 and came < min(self._expected, BATCH) and not self._lull:
+            self._lull = True
+            self._look = self._loop.call_later(min(LULL, left), self._gather, came)
         else:
             self._hand_over()
 
@@ -125,7 +134,7 @@ class Worker:
             self._busy = True
             self._batches.put(wanted)
         elif self._coming:
-            self._gather_from(0)
+            self._look_from(0)
 
     def _give_up(self) -> None:
         """Answers those who have waited too long. One timer for all: almost nobody ever does."""
@@ -164,6 +173,7 @@ class Worker:
 
     def _release(self, batch: list[Job], answers: list[object], changes: list[Change]) -> None:
         self._busy = False
+        self._expected = len(batch) + len(self._coming)
         if changes:
             self._reports.changed(changes)
         for job, answer in zip(batch, answers, strict=True):
@@ -175,8 +185,8 @@ class Worker:
                 job.answer.set_result(answer)
         while self._waiting and self._waiting[0].answer.done():
             self._waiting.popleft()
-        if self._coming and not self._gathering:
-            self._gather_from(0)
+        if self._coming and self._look is None:
+            self._look_from(0)
 
     def _answers(self, batch: list[Job], changes: list[Change]) -> list[object]:
         """Each one's answer; an exception is one too. `changes`: is told what was committed."""

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from proxy.edges.inbox_backend import Reports
-from proxy.edges.inbox_worker import BATCH, Worker
+from proxy.edges.inbox_worker import BATCH, PATIENCE, Worker
 from proxy.webhooks.inbox import InboxUnavailable
 
 pytestmark = pytest.mark.usefixtures("loops")
@@ -85,6 +85,31 @@ async def test_one_that_comes_alone_waits_for_no_other(store):
         await inbox.do(store.step(number))
     await inbox.close()
     assert store.transactions == [[0], [1], [2]]
+
+
+async def test_those_who_were_just_answered_are_waited_for_when_one_of_them_comes_again(store):
+    inbox = worker(store)
+    await asyncio.gather(*(inbox.do(store.step(number)) for number in range(3)))
+    asked = []
+    for number in range(3, 6):
+        asked.append(asyncio.ensure_future(inbox.do(store.step(number))))
+        for _ in range(5):  # turns that bring nothing
+            await asyncio.sleep(0)
+    await asyncio.gather(*asked)
+    await inbox.close()
+    assert store.transactions == [[0, 1, 2], [3, 4, 5]]
+
+
+async def test_those_who_do_not_come_again_are_not_waited_for_for_long(store):
+    inbox = worker(store)
+    await asyncio.gather(*(inbox.do(store.step(number)) for number in range(3)))
+    asked = time.perf_counter()
+    await inbox.do(store.step(3))
+    assert time.perf_counter() - asked < PATIENCE / 2
+    for number in range(4, 6):
+        await inbox.do(store.step(number))
+    await inbox.close()
+    assert store.transactions == [[0, 1, 2], [3], [4], [5]]
 
 
 async def test_what_comes_during_a_commit_is_the_next_transaction(store):

@@ -149,6 +149,28 @@ async def test_over_the_limit_of_connections_the_next_waits_and_is_not_refused()
             writer.close()
 
 
+async def test_all_who_have_connected_are_taken_in_together_whatever_else_the_loop_has_to_do():
+    many = 40
+    async with listening(Echo(), connections=many + 2) as (listener, bound):
+        host, port = bound.rsplit(":", 1)
+        clients = [socket.create_connection((host, int(port))) for _ in range(many)]
+        for _ in range(10):  # turns of the loop, each of which may be a long one
+            await asyncio.sleep(0)
+        assert listener.connections == many
+        for client in clients:
+            client.close()
+
+
+async def test_more_than_the_limit_of_connections_are_not_taken_in_together():
+    async with listening(Echo(), connections=2) as (listener, bound):
+        host, port = bound.rsplit(":", 1)
+        clients = [socket.create_connection((host, int(port))) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        assert listener.connections == 2
+        for client in clients:
+            client.close()
+
+
 async def test_without_a_free_descriptor_accept_waits_a_second_says_so_once_and_goes_on():
     loop = asyncio.get_running_loop()
     bugs: list[BaseException] = []

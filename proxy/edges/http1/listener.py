@@ -9,6 +9,7 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +30,7 @@ except ImportError:  # a platform that it is not built for
     _uvloop = None
 
 SWEEP = 1.0  # seconds between two looks at all connections: the most by which their timers are late
+AT_ONCE = 64  # connections taken in together at most
 FULL_PAUSE = 1.0  # seconds until the next try when no descriptor is left
 SETTLE = 0.01  # seconds in which a request that has reached the kernel is still taken when a drain begins
 LULL = 0.1  # seconds between an answer and the next request of an application that is busy; it may not know of a drain
@@ -145,7 +147,7 @@ class Listener:
     async def _accept(self, loop: asyncio.AbstractEventLoop, listening: socket.socket) -> None:
         try:
             while not self._service.draining:
-                await self._accept_one(loop, listening)
+                await self._accept_some(loop, listening)
         except asyncio.CancelledError:
             if not self._service.draining:
                 raise
@@ -154,7 +156,7 @@ class Listener:
         finally:
             await self._unbind(loop, listening)
 
-    async def _accept_one(self, loop: asyncio.AbstractEventLoop, listening: socket.socket) -> None:
+    async def _accept_some(self, loop: asyncio.AbstractEventLoop, listening: socket.socket) -> None:
         while len(self._service.connections) >= self._limits.connections:
             self._waiter = loop.create_future()
             await self._waiter
@@ -168,10 +170,26 @@ class Listener:
                 await asyncio.sleep(FULL_PAUSE)
             return  # anything else is one client's, who left before it was accepted
         self._full = False
-        await self._admit(loop, accepted)
+        self._admitting = True
+        try:
+            more = self._more(listening)
+            if more:
+                await asyncio.gather(*(self._admit(loop, one) for one in (accepted, *more)))
+            else:
+                await self._admit(loop, accepted)
+        finally:
+            self._admitting = False
+
+    def _more(self, listening: socket.socket) -> list[socket.socket]:
+        """Who else has connected by now: one accept takes turns of the loop, which are long while it is busy."""
+        room = min(AT_ONCE, self._limits.connections - len(self._service.connections)) - 1
+        more: list[socket.socket] = []
+        with suppress(OSError):  # nobody is left, or what the next accept says again
+            while len(more) < room:
+                more.append(listening.accept()[0])
+        return more
 
     async def _admit(self, loop: asyncio.AbstractEventLoop, accepted: socket.socket) -> None:
-        self._admitting = True
         try:
             accepted.settimeout(0)
             if accepted.family != socket.AF_UNIX:
@@ -182,8 +200,6 @@ class Listener:
         except BaseException:
             accepted.close()
             raise
-        finally:
-            self._admitting = False
 
     async def _unbind(self, loop: asyncio.AbstractEventLoop, listening: socket.socket) -> None:
         """Takes in those that the kernel has already connected, a request of theirs may be under way; then closes."""
