@@ -1,7 +1,7 @@
 """A thread with a connection of its own: it does all that was asked for in one transaction and answers all at once.
 
 Each commit has a price of its own, whatever is in it. So the next one is not begun while one is under way, nor while
-every turn of the loop brings more, nor, for a moment, while fewer have come than were just answered and may come again.
+every turn of the loop brings more, nor, for a moment, while fewer have come than senders were just answered.
 
 The one thing a reader would get wrong: who gave up waiting may have got what it asked for. What was not begun by then
 is never done; what was begun may be committed. So a sender that was told 503 comes again, and is found to be a repeat.
@@ -30,7 +30,7 @@ BATCH = 256  # in one transaction
 BATCH_BYTES = 4 << 20
 PATIENCE = 5.0  # seconds that anybody waits
 GATHER = 0.004  # seconds at most in which more is waited for
-LULL = 0.002  # seconds of them for those who were just answered
+LULL = 0.002  # seconds of them for senders who were just answered
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class Worker:
         self._coming: list[Job] = []  # asked for, and not handed over
         self._look: asyncio.Handle | None = None  # at what has come: due in the next turn of the loop, or after a lull
         self._lull = False  # that look is after a lull
-        self._expected = 0  # who was answered last, and who waited then: as many may be there again soon
+        self._expected = 0  # whose event was stored last, and who waited then: as many may be there again soon
         self._busy = False  # the thread has a batch
         self._waiting: deque[Job] = deque()  # oldest first, those with the thread among them
         self._timer: asyncio.TimerHandle | None = None  # while somebody may be waiting
@@ -173,7 +173,7 @@ class Worker:
 
     def _release(self, batch: list[Job], answers: list[object], changes: list[Change]) -> None:
         self._busy = False
-        self._expected = len(batch) + len(self._coming)
+        self._expected = sum(isinstance(job.work, Arrival) for job in batch) + len(self._coming)
         if changes:
             self._reports.changed(changes)
         for job, answer in zip(batch, answers, strict=True):

@@ -9,6 +9,7 @@ import pytest
 from proxy.edges.inbox_backend import Reports
 from proxy.edges.inbox_worker import BATCH, PATIENCE, Worker
 from proxy.webhooks.inbox import InboxUnavailable
+from tests.support.inbox import Sender
 
 pytestmark = pytest.mark.usefixtures("loops")
 
@@ -55,6 +56,11 @@ class Store:
     def cut(self):
         self.door.set()
 
+    def insert(self, sql, rows):
+        if "INTO events" in sql:
+            self.transactions[-1] += [row[0] for row in rows]  # their ids
+        return len(rows)
+
     def step(self, name):
         """Work that only says that it was done."""
         return lambda work: work.database.transactions[-1].append(name)
@@ -63,6 +69,13 @@ class Store:
 @pytest.fixture
 def store():
     return Store()
+
+
+@pytest.fixture
+def arrival():
+    """Makes an event of that id."""
+    make = Sender()
+    return lambda name: make(name, id=name)
 
 
 def worker(store):
@@ -87,29 +100,42 @@ async def test_one_that_comes_alone_waits_for_no_other(store):
     assert store.transactions == [[0], [1], [2]]
 
 
-async def test_those_who_were_just_answered_are_waited_for_when_one_of_them_comes_again(store):
+async def test_senders_who_were_just_answered_are_waited_for_when_one_of_them_comes_again(store, arrival):
     inbox = worker(store)
-    await asyncio.gather(*(inbox.do(store.step(number)) for number in range(3)))
+    await asyncio.gather(*(inbox.store(arrival(f"{number}")) for number in range(3)))
     asked = []
     for number in range(3, 6):
-        asked.append(asyncio.ensure_future(inbox.do(store.step(number))))
+        asked.append(inbox.store(arrival(f"{number}")))
         for _ in range(5):  # turns that bring nothing
             await asyncio.sleep(0)
     await asyncio.gather(*asked)
     await inbox.close()
-    assert store.transactions == [[0, 1, 2], [3, 4, 5]]
+    assert store.transactions == [["0", "1", "2"], ["3", "4", "5"]]
 
 
-async def test_those_who_do_not_come_again_are_not_waited_for_for_long(store):
+async def test_senders_who_do_not_come_again_are_not_waited_for_for_long(store, arrival):
     inbox = worker(store)
-    await asyncio.gather(*(inbox.do(store.step(number)) for number in range(3)))
+    await asyncio.gather(*(inbox.store(arrival(f"{number}")) for number in range(3)))
     asked = time.perf_counter()
-    await inbox.do(store.step(3))
+    await inbox.store(arrival("3"))
     assert time.perf_counter() - asked < PATIENCE / 2
     for number in range(4, 6):
-        await inbox.do(store.step(number))
+        await inbox.store(arrival(f"{number}"))
     await inbox.close()
-    assert store.transactions == [[0, 1, 2], [3], [4], [5]]
+    assert store.transactions == [["0", "1", "2"], ["3"], ["4"], ["5"]]
+
+
+async def test_nobody_is_waited_for_after_what_no_sender_asked_for(store):
+    inbox = worker(store)
+    await asyncio.gather(*(inbox.do(store.step(number)) for number in range(3)))
+    asked = []
+    for number in range(3, 5):
+        asked.append(asyncio.ensure_future(inbox.do(store.step(number))))
+        for _ in range(10):
+            await asyncio.sleep(0)
+    await asyncio.gather(*asked)
+    await inbox.close()
+    assert store.transactions == [[0, 1, 2], [3], [4]]
 
 
 async def test_what_comes_during_a_commit_is_the_next_transaction(store):
