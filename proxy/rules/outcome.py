@@ -21,7 +21,7 @@ VERDICTS: dict[str, Verdict] = {
     "auth_failed": Verdict(outcome="auth_failed", evidence=NEUTRAL, renewable=True),
     "conflict": Verdict(outcome="conflict", evidence=NEUTRAL, repeat=SAFE),
     "rate_limited": Verdict(outcome="rate_limited", evidence=NEUTRAL, repeat=ALWAYS, cools=True),
-    "quota": Verdict(outcome="quota", evidence=NEUTRAL),
+    "quota": Verdict(outcome="quota", evidence=NEUTRAL, repeat=ALWAYS, says_no=True),  # or SDKs go on asking
     "server_error": Verdict(outcome="server_error", evidence=FAILURE, repeat=SAFE),
 }
 PAUSE = Verdict(outcome="server_error", evidence=NEUTRAL, repeat=SAFE, cools=True)  # a server error that said how long
@@ -93,7 +93,7 @@ def verdict_of(
     own. `told`, `unreadable`: as in `verdict_for`.
     """
     verdict = PAUSE if outcome == "server_error" and told is not None else VERDICTS[outcome]
-    says_no = retry == "never"
+    says_no = verdict.says_no if retry is None else retry == "never"
     repeat = verdict.repeat if retry is None or says_no else Repeat(retry)
     return replace(verdict, repeat=repeat, told=told, says_no=says_no, code=code, unreadable=unreadable)
 

@@ -36,9 +36,10 @@ def test_a_rate_limit_is_waited_out_here(through, provider, calls):
 def test_a_used_up_budget_is_its_own_error_and_nobody_repeats_it(through, provider, calls):
     before = len(provider.requests)
     provider.play(said({"error": {"code": "insufficient_quota", "message": "pay"}}, 429))
-    with pytest.raises(RateLimitError) as raised:
-        through("openai").with_options(max_retries=0).chat.completions.create(**ASKED)
+    with through("openai") as client, pytest.raises(RateLimitError) as raised:
+        client.chat.completions.create(**ASKED)  # with the repeats that it makes by itself
     assert raised.value.code == "insufficient_quota"
+    assert raised.value.response.headers["Outrigger-Retry-Stopped"] == "provider_says_no"
     assert len(provider.requests) - before == 1
 
 

@@ -131,3 +131,24 @@ async def test_what_happened_can_be_read_as_events_newest_first(fake):
     assert events[2]["data"]["object"]["status"] == "requires_confirmation"
     assert await made(fake, f"GET /v1/events/{events[0]['id']}") == events[0]
     assert len((await made(fake, "GET /v1/events?type=charge.succeeded"))["data"]) == 1
+
+
+async def test_an_address_is_kept_whole_and_taken_away_by_an_empty_one(fake):
+    where = {"address[city]": "Ulm", "shipping[name]": "Ann", "shipping[address][line1]": "Gasse 1"}
+    customer = await made(fake, "POST /v1/customers", where)
+    assert (customer["address"]["city"], customer["address"]["line2"]) == ("Ulm", None)
+    assert (customer["shipping"]["name"], customer["shipping"]["address"]["line1"]) == ("Ann", "Gasse 1")
+    changed = await made(fake, f"POST /v1/customers/{customer['id']}", {"address": ""})
+    assert (changed["address"], changed["shipping"]) == (None, customer["shipping"])
+
+
+async def test_a_payment_says_where_it_is_shipped_to(fake):
+    paid = await made(fake, "POST /v1/payment_intents", PAID | {"shipping[address][city]": "Ulm"})
+    assert paid["shipping"]["address"]["city"] == "Ulm"
+
+
+async def test_a_charge_shows_its_refunds_to_those_who_ask(fake):
+    charge = await made(fake, "POST /v1/charges", {"amount": "1000", "currency": "eur", "source": "tok_visa"})
+    await made(fake, "POST /v1/refunds", {"charge": charge["id"], "amount": "1"})
+    asked = await made(fake, f"GET /v1/charges/{charge['id']}?expand[]=refunds")
+    assert ([one["amount"] for one in asked["refunds"]["data"]], "refunds" in charge) == ([1], False)

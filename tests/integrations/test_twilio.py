@@ -180,3 +180,8 @@ async def test_segments(fake, text, messages):
     assert segments(text) == messages
     if text:
         assert (await send(fake, Body=text)).json["num_segments"] == str(messages)
+
+
+async def test_a_message_with_a_picture_has_an_id_of_its_kind(fake):
+    assert (await send(fake, MediaUrl="https://pictures.example/1.png")).json["sid"].startswith("MM")
+    assert (await send(fake)).json["sid"].startswith("SM")

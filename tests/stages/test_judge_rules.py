@@ -64,7 +64,7 @@ ROWS = {  # status, body, more headers; outcome, evidence, worth a repeat, cools
     ),
     "a status that only the rules repeat": (424, b"", (), ("server_error", FAILED, Repeat.SAFE, False, None)),
     "a lock": (409, b"", (), ("conflict", NEUTRAL, Repeat.SAFE, False, None)),
-    "a day's quota": (429, doc(code="day"), (), ("quota", NEUTRAL, Repeat.NEVER, False, None)),
+    "a day's quota": (429, doc(code="day"), (), ("quota", NEUTRAL, Repeat.ALWAYS, False, None)),
     "a wait in the body": (429, doc(wait=2.5), (), ("rate_limited", NEUTRAL, Repeat.ALWAYS, True, 2.5)),
     "the longer of two waits": (
         429,

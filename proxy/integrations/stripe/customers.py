@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from proxy.integrations.stripe import listing, payment_methods
+from proxy.integrations.stripe import addresses, listing, payment_methods
 from proxy.integrations.stripe.account import Account, Record
 from proxy.integrations.stripe.parameters import Parameters
 
@@ -12,7 +12,7 @@ _TEXTS = ("description", "email", "name", "phone")
 def create(account: Account, given: Parameters) -> Record:
     source, method = _saved(account, given, "source"), _saved(account, given, "payment_method")
     fields: Record = {
-        "address": None,
+        "address": addresses.address(given),
         "balance": 0,
         "currency": None,
         "default_source": None if source is None else source["id"],
@@ -20,6 +20,7 @@ def create(account: Account, given: Parameters) -> Record:
         "invoice_settings": {"default_payment_method": None, **_settings(given)},
         **dict.fromkeys(_TEXTS),
         **given.changes(*_TEXTS),
+        "shipping": addresses.shipping(given),
         "metadata": given.metadata(),
     }
     customer = account.new("customer", fields)
@@ -43,6 +44,7 @@ def update(account: Account, given: Parameters, id: str) -> Record:
     if source is not None:
         source["customer"] = id
         customer["default_source"] = source["id"]
+    customer.update(addresses.changes(given))
     customer.update(given.changes(*_TEXTS), metadata=given.metadata(customer["metadata"]))
     customer["invoice_settings"] |= _settings(given)
     account.event("customer.updated", customer)

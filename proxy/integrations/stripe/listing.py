@@ -48,6 +48,8 @@ def expanded(account: Account, answer: Record, paths: Iterable[str]) -> Record:
 
 def _expand(account: Account, record: Record, path: str, steps: list[str]) -> Record:
     field, *rest = steps
+    if field == "refunds" and record.get("object") == "charge" and field not in record:
+        record = {**record, field: _refunds(account, record)}
     if field not in record or len(steps) > _DEEPEST:
         raise invalid(f"This property cannot be expanded: {path}.", "expand")
     value: Any = record[field]
@@ -58,6 +60,12 @@ def _expand(account: Account, record: Record, path: str, steps: list[str]) -> Re
     if rest and isinstance(value, dict):
         value = _expand(account, value, path, rest)
     return {**record, field: value}
+
+
+def _refunds(account: Account, charge: Record) -> Record:
+    """A charge's own list, which Stripe shows to those who ask for it."""
+    made = page(account, "refund", Parameters({"charge": charge["id"]}), "charge")
+    return {**made, "url": f"/v1/charges/{charge['id']}/refunds"}
 
 
 def _place(account: Account, kind: str, chosen: list[Record], cursor: str | None, param: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 
-from proxy.integrations.stripe import cards, charges, listing, payment_methods
+from proxy.integrations.stripe import addresses, cards, charges, listing, payment_methods
 from proxy.integrations.stripe.account import Account, Record
 from proxy.integrations.stripe.cards import Card
 from proxy.integrations.stripe.parameters import Parameters
@@ -44,6 +44,7 @@ def create(account: Account, given: Parameters) -> Record:
         "next_action": None,
         "payment_method": None if method is None else method["id"],
         "payment_method_types": given.words("payment_method_types") or ["card"],
+        "shipping": addresses.shipping(given),
         "status": "requires_payment_method" if method is None else "requires_confirmation",
     }
     intent = account.new("payment_intent", fields)
@@ -66,6 +67,8 @@ def update(account: Account, given: Parameters, id: str) -> Record:
     intent = _ready(account, id, "update")
     _known_customer(account, given)
     amount = given.whole("amount") or intent["amount"]
+    if "shipping" in given:
+        intent["shipping"] = addresses.shipping(given)
     _choose(account, intent, given)
     intent.update(given.changes("customer", *_TEXTS), amount=amount, metadata=given.metadata(intent["metadata"]))
     return intent

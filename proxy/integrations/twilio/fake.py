@@ -106,7 +106,8 @@ class Twilio:
         sender = given.get("From") or given.get("MessagingServiceSid")
         _check(given, sender)
         now = self._wall()
-        sid = f"SM{self._ids.hexadecimal(32)}"
+        media = sum(name == "MediaUrl" for name, _ in forms.pairs(asked.body))
+        sid = f"{'MM' if media else 'SM'}{self._ids.hexadecimal(32)}"
         message = _Message(
             sid=sid,
             account=account,
@@ -115,7 +116,7 @@ class Twilio:
             sender=given.get("From") or None,
             service=given.get("MessagingServiceSid") or None,
             text=given.get("Body", ""),
-            media=sum(name == "MediaUrl" for name, _ in forms.pairs(asked.body)),
+            media=media,
         )
         self._messages.put(sid, message)
         said = said_json(201, message.shown(now))
