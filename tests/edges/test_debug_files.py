@@ -46,7 +46,8 @@ async def test_a_file_that_is_no_database_is_said_before_the_start(tmp_path):
 async def test_a_folder_that_cannot_be_made_is_said_with_the_key_to_change(tmp_path):
     place = Place(tmp_path)
     place.path.parent.touch()
-    with pytest.raises(OSError, match=rf"debug_log\.path: {re.escape(str(place.path))} cannot be used .*Not a directory"):
+    why = rf"debug_log\.path: {re.escape(str(place.path))} cannot be used .*Not a directory"
+    with pytest.raises(OSError, match=why):
         await place.store.start()
 
 
