@@ -268,7 +268,7 @@ def _header(line: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-@app.command(hidden=True)
+@app.command(hidden=True, epilog="Example: outrigger health -c config.yaml")
 def health(config: Config = None) -> None:
     """Ask the running program's /healthz; for the image's health check."""
     from proxy.cli.control import is_healthy

@@ -40,7 +40,9 @@ async def _serve(settings: Settings, warnings: list[str]) -> int:
     program = Program(settings, os.environ, sys.stderr.fileno())
     try:
         await program.start()
-    except (OSError, ValueError, InboxUnavailable) as error:
+    except OSError as error:
+        return _failed(f"cannot start: {error.strerror or error}")  # its number says nothing to people
+    except (ValueError, InboxUnavailable) as error:
         return _failed(f"cannot start: {error}")
     for line in warnings:
         program.events.warned(line)

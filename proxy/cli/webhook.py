@@ -102,13 +102,16 @@ def show(
 def redeliver(
     ids: Annotated[list[str], typer.Argument(metavar="ID…")],
     config: Config = None,
+    *,
+    json: Json = False,
 ) -> None:
     """Make events due again at once; their attempts go on from where they were. Needs `admin.token`."""
     path = find(config, os.environ)
+    say: Callable[[Shown], str] = text.dumps if json else _line
     failed = 0
     for event in ids:
         where = f"/api/webhooks/events/{quote(event, safe='')}/redeliver"
-        failed = _asked(path, "POST", where, lambda found: print(_line(found))) or failed
+        failed = _asked(path, "POST", where, lambda found: print(say(found))) or failed
     raise typer.Exit(failed)
 
 

@@ -52,7 +52,10 @@ def send(  # noqa: PLR0913 - an option each
     key: Annotated[
         str | None, typer.Option(metavar="F", help="private key, in PEM, of ed25519, ecdsa, rsa, jwt")
     ] = None,
-    config: Annotated[str | None, typer.Option("-c", "--config", metavar="FILE")] = None,
+    config: Annotated[
+        str | None,
+        typer.Option("-c", "--config", metavar="FILE", help="default: $OUTRIGGER_CONFIG, else ./config.yaml"),
+    ] = None,
     repeat: Annotated[bool, typer.Option("--repeat", help="the same event, id and all, once more")] = False,
     json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:

@@ -36,7 +36,10 @@ def verify(
         typer.Option(metavar="REQUEST", help="a raw HTTP/1.1 request: line, headers, empty line, body; or -"),
     ] = None,
     at: Annotated[float | None, typer.Option(metavar="UNIX", help="judge it as of that time")] = None,
-    config: Annotated[str | None, typer.Option("-c", "--config", metavar="FILE")] = None,
+    config: Annotated[
+        str | None,
+        typer.Option("-c", "--config", metavar="FILE", help="default: $OUTRIGGER_CONFIG, else ./config.yaml"),
+    ] = None,
     *,
     last: Annotated[bool, typer.Option("--last", help="the last request that the running program refused")] = False,
     json: Annotated[bool, typer.Option("--json", help="for programs")] = False,

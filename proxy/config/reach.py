@@ -15,7 +15,7 @@ from proxy.config.addresses import ADDRESS, Address, address, clash, leads_to, u
 from proxy.config.complaints import Complaints, near
 from proxy.config.fill import Filling, shape
 from proxy.config.schema import CallerSettings, ListenSettings
-from proxy.config.tree import Node, deep, entries, items, nearest, put, text
+from proxy.config.tree import Node, deep, entries, items, nearest, put, shown, text
 from proxy.rules.egress import canonical_host
 
 CALLERS = "any, or {tokens: [secret…], networks: [cidr…]}"
@@ -56,13 +56,11 @@ def callers(section: Node | None, filling: Filling, upstreams: Collection[str]) 
 
 def _narrowed(section: Node, upstreams: Collection[str], complaints: Complaints) -> None:
     for one in items(deep(section, "tokens")):
-        for name in items(deep(one, "upstreams")):
-            if text(name) not in upstreams:
-                complaints.add(
-                    name,
-                    f"the name of an upstream: {', '.join(upstreams) or 'none is configured'}",
-                    given="an unknown upstream",
-                )
+        for node in items(deep(one, "upstreams")):
+            name = text(node) or ""
+            if name not in upstreams:
+                allowed = f"the name of an upstream: {', '.join(upstreams) or 'none is configured'}"
+                complaints.add(node, allowed, given=_named(node, "an unknown upstream"), meant=near(name, upstreams))
 
 
 def _networks(section: Node, complaints: Complaints) -> None:
@@ -114,13 +112,20 @@ def check(root: Node, bound: list[Bound], said: Collection[str], complaints: Com
     """Complains about listeners that clash, are open to others, or are called by us. `said`: what protects them."""
     for place, one in enumerate(bound):
         if any(clash(one.address, other.address) for other in bound[:place]):
-            complaints.add(one.node, "an address of its own, or port 0", given="an address that is used twice")
+            given = _named(one.node, "an address that is used twice")
+            complaints.add(one.node, "an address of its own, or port 0", given=given)
         if one.needs and one.needs not in said and not one.address.loopback:
-            complaints.add(one.node, f"loopback, or {one.needs} beside it", given="an address off loopback")
+            given = _named(one.node, "an address off loopback")
+            complaints.add(one.node, f"loopback, or {one.needs} beside it", given=given)
     for url in _urls(root):
         words = text(url)
         if words is not None and url_problem(words) is None and any(leads_to(words, one.address) for one in bound):
             complaints.add(url, "another program's address", given="an address of our own listeners")
+
+
+def _named(node: Node, what: str) -> str:
+    """What is wrong, behind the words that stand here; a default has none."""
+    return what if text(node) is None else f"{shown(node, public=True)}, {what}"
 
 
 def _urls(root: Node) -> Iterator[Node]:

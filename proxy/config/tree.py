@@ -106,15 +106,18 @@ def plain(node: Node) -> Plain:
     return resolved(node)
 
 
-def shown(node: Node) -> str:
-    """What people are told that they gave: the file's own text, never a variable's value, never a credential."""
+def shown(node: Node, *, public: bool = False) -> str:
+    """What people are told that they gave: the file's own text, never a variable's value, never a credential.
+
+    `public`: no credential belongs here, though the key looks like it.
+    """
     if isinstance(node.content, dict):
         return "a map"
     if isinstance(node.content, list):
         return "a list"
     if node.empty:
         return "nothing"
-    if private(node.key):
+    if private(node.key) and not public:
         return "text that is not shown"
     words = node.content if node.written is None else node.written
     words = words if len(words) <= _SHOWN else f"{words[:_SHOWN]}…"

@@ -123,7 +123,11 @@ class Checks:
             self._complaint_about(
                 section, name, "one line without control characters", given="text with a control character"
             )
-        for secret in Template(words).names:
+        template = Template(words)
+        if template.stray:
+            allowed = "{name} for a secret, {{ and }} for braces themselves"
+            self._complaint_about(section, name, allowed, given="a brace that is never closed or opened")
+        for secret in template.names:
             if secret not in self._known:
                 meant = near(secret, self._known)
                 self._complaint_about(

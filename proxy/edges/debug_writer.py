@@ -69,11 +69,12 @@ class DebugWriter:
         self._thread = threading.Thread(target=self._run, name="debug-log", daemon=True)
 
     def start(self) -> None:
-        """Makes the file, if need be, and starts the thread. Raises `OSError`."""
+        """Makes the file, if need be, and starts the thread. Raises `OSError`, which names the key and the path."""
         try:
             _open(self._path).close()
-        except sqlite3.Error as error:
-            raise OSError(f"{self._path}: cannot be used as the debug log ({error.sqlite_errorname})") from None
+        except (sqlite3.Error, OSError) as error:
+            why = error.sqlite_errorname if isinstance(error, sqlite3.Error) else error.strerror or error
+            raise OSError(f"debug_log.path: {self._path} cannot be used as the debug log ({why})") from None
         self._thread.start()
 
     def put(self, record: Record) -> bool:

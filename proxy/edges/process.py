@@ -8,6 +8,8 @@ import os
 import resource
 import sys
 
+from proxy import __version__
+
 FEW_DESCRIPTORS = 1_024
 
 
@@ -44,10 +46,5 @@ def settle() -> None:
 
 
 def released() -> str:
-    """The version that runs; `unknown` where the package is not installed, as in a plain checkout."""
-    from importlib import metadata  # noqa: PLC0415 - slow to load, and wanted at the first scrape only
-
-    try:
-        return metadata.version("outrigger-proxy")
-    except metadata.PackageNotFoundError:
-        return "unknown"
+    """The version that runs, of an installed package, a plain checkout or the image alike."""
+    return __version__

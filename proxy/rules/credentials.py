@@ -75,7 +75,10 @@ _NAME = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 
 
 class Template:
-    """Text with `{name}` for a secret's value; `{{` and `}}` are braces. A value with braces is not read again."""
+    """Text with `{name}` for a secret's value; `{{` and `}}` are braces. A value with braces is not read again.
+
+    `stray`: it has a brace that is neither, and goes out as it stands: most likely a `{name` that was never closed.
+    """
 
     def __init__(self, text: str) -> None:
         self._parts: list[bytes | str] = []  # bytes: literal; str: a secret's name
@@ -86,6 +89,7 @@ class Template:
             place = found.end()
         self._parts.append(text[place:].encode())
         self.names = tuple(part for part in self._parts if isinstance(part, str))
+        self.stray = re.search(r"[{}]", _NAME.sub("", text)) is not None
 
     def fill(self, read: Callable[[str], Secret]) -> bytes:
         """The text with the values in place. Raises what `read` raises, and `Refusal` for a value of several lines."""

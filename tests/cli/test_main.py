@@ -2,8 +2,8 @@
 
 import json
 import time
+import tomllib
 from collections.abc import Callable, Iterator
-from importlib import metadata
 from pathlib import Path
 
 import httpx
@@ -17,6 +17,8 @@ COMMANDS = (
     *("run", "check", "init", "doctor", "explain", "env", "snippet"),
     *("tail", "show", "curl", "replay", "har", "breaker", "fault", "webhook"),
 )
+ROOT = Path(__file__).parents[2]
+EVERY = [*COMMANDS[:-1], "health", *(f"webhook {what}" for what in ("list", "show", "redeliver", "send", "verify"))]
 TEXT = """\
 version: 1
 listen: {proxy: 127.0.0.1:0, webhooks: 127.0.0.1:0, admin: 127.0.0.1:0}
@@ -50,16 +52,23 @@ def past(folder: Path) -> Iterator[Program]:
     program.stop()
 
 
-@pytest.mark.parametrize("command", [*COMMANDS[:-1], "webhook list", "webhook show", "webhook redeliver"])
+@pytest.mark.parametrize("command", EVERY)
 def test_every_command_prints_help_with_an_example(tmp_path, command):
     ended = outrigger(tmp_path, *command.split(), "--help")
     assert (ended.code, ended.err) == (0, "")
     assert f"Example: outrigger {command}" in ended.out
 
 
+@pytest.mark.parametrize("command", EVERY)
+def test_every_command_says_which_configuration_it_reads(tmp_path, command):
+    ended = outrigger(tmp_path, *command.split(), "--help")
+    assert "default: $OUTRIGGER_CONFIG, else ./config.yaml" in " ".join(ended.out.split())
+
+
 def test_it_says_which_version_it_is(tmp_path):
     ended = outrigger(tmp_path, "--version")
-    assert (ended.code, ended.out.strip(), ended.err) == (0, metadata.version("outrigger-proxy"), "")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert (ended.code, ended.out.strip(), ended.err) == (0, project["version"], "")
 
 
 def test_the_overview_names_every_command(tmp_path):

@@ -153,6 +153,31 @@ def test_who_can_reach_us_is_settled_before_anything_is_bound(tmp_path, text, ke
     assert [one.key for one in complaints(tmp_path, text)] == ([] if key is None else [key])
 
 
+SAID = {  # text; what the complaint says was given
+    "an address": ("listen: {proxy: '0.0.0.0:8600'}", "'0.0.0.0:8600', an address off loopback"),
+    "a variable, by its name": (
+        "listen: {proxy: '${P:-0.0.0.0:8600}'}",
+        "${P:-0.0.0.0:8600}, an address off loopback",
+    ),
+    "an address twice": ("listen: {admin: '127.0.0.1:8600'}", "'127.0.0.1:8600', an address that is used twice"),
+    "an upstream of a caller": (
+        "secrets: {t: {env: T}}\ncallers: {tokens: [{secret: t, upstreams: [b]}]}",
+        "b, an unknown upstream",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "given"), SAID.values(), ids=SAID)
+def test_a_complaint_about_who_reaches_us_says_what_was_given(tmp_path, text, given):
+    assert [one.given for one in complaints(tmp_path, text + "\n" + UPSTREAM)] == [given]
+
+
+def test_a_near_miss_of_an_upstream_is_named_to_a_caller(tmp_path):
+    callers = "secrets: {t: {env: T}}\ncallers: {tokens: [{secret: t, upstreams: [strpe]}]}\n"
+    text = callers + "upstreams: {stripe: {integration: stripe}}"
+    assert [one.meant for one in complaints(tmp_path, text)] == ["stripe"]
+
+
 def test_callers_are_names_of_secrets_and_networks(tmp_path):
     text = (
         "secrets: {t: {env: T}}\n"

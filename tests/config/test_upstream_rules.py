@@ -21,6 +21,13 @@ WRONG = {  # words of the upstream; the key, a piece of the complaint
     "a name that is no token": ("inject: {headers: {'A B': x}}", "inject.headers.A B", "cannot be injected"),
     "a line break in a template": ('inject: {headers: {X: "a\\r\\nb"}}', "inject.headers.X", "one line"),
     "a line break in a query": ('inject: {query: {x: "a\\nb"}}', "inject.query.x", "one line"),
+    "a template that is never closed": ("inject: {headers: {X: 'Bearer {token'}}", "inject.headers.X", "never closed"),
+    "a template that was never opened": ("inject: {query: {x: 'token}'}}", "inject.query.x", "{{ and }} for braces"),
+    "a key header that is never closed": (
+        "auth: {type: api_key, secret: token, headers: {X-Key: '{token'}}",
+        "auth.headers.X-Key",
+        "never closed",
+    ),
     "a template over nothing": ("inject: {headers: {X: 'Bearer {}'}}", "inject.headers.X", "not configured"),
     "a template over an unknown secret": ("inject: {query: {x: '{tokn}'}}", "inject.query.x", "did you mean token?"),
     "a key header that cannot be": (

@@ -284,6 +284,10 @@ def test_the_command_line_lists_shows_and_redelivers(inbox):
     assert command(inbox, "redeliver", event_id).code == 0
     inbox.program.until(lambda: inbox.events(webhook="gone", state="delivered"))
     assert json.loads(command(inbox, "list", "--webhook", "gone", "--json").out)["event_id"] == "evt_1"
+    again = command(inbox, "redeliver", event_id, event_id, "--json")
+    due = [json.loads(line) for line in again.out.splitlines()]
+    assert (again.code, [event["id"] for event in due]) == (0, [event_id] * 2)
+    assert due[0].keys() == json.loads(command(inbox, "list", "--webhook", "gone", "--json").out).keys()
     gone = command(inbox, "redeliver", event_id.replace("0", "1"))
     assert (gone.code, gone.err) == (1, "No event with that id is in the inbox.\n")
     none = command(inbox, "list", "--webhook", "gone", "--state", "dead", "--json")

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sqlite3
 import stat
 from contextlib import closing
@@ -39,6 +40,14 @@ async def test_a_file_that_is_no_database_is_said_before_the_start(tmp_path):
     place.path.parent.mkdir()
     place.path.write_bytes(b"not a database, for sure" * 100)
     with pytest.raises(OSError, match="SQLITE_NOTADB"):
+        await place.store.start()
+
+
+async def test_a_folder_that_cannot_be_made_is_said_with_the_key_to_change(tmp_path):
+    place = Place(tmp_path)
+    place.path.parent.touch()
+    why = rf"debug_log\.path: {re.escape(str(place.path))} cannot be used .*Not a directory"
+    with pytest.raises(OSError, match=why):
         await place.store.start()
 
 
