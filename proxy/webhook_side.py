@@ -12,6 +12,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from proxy.config.schema import Settings, WebhookSettings
+from proxy.edges.debug_refused import RefusedRecord
 from proxy.edges.inbox_store import OpenInbox, open_inbox
 from proxy.edges.webhook_desk import WebhookDesk
 from proxy.edges.webhook_server import WebhookServer
@@ -33,7 +34,7 @@ from proxy.webhooks.intake import Intake
 from proxy.webhooks.keeping import Keeping
 from proxy.webhooks.outgoing import Writer
 from proxy.webhooks.receive import Receiver, Surroundings
-from proxy.webhooks.refused import RefusedRequests
+from proxy.webhooks.refused import RefusedRequest, RefusedRequests
 from proxy.webhooks.routing import Routing
 from proxy.webhooks.trying import Try
 from proxy.webhooks.why import said_in_full, why_last
@@ -46,7 +47,7 @@ class WebhookSide:
 
     def __init__(self, settings: Settings, parts: Parts, *, redactor: Redactor) -> None:
         self.server = WebhookServer({}, parts.events)
-        self.refused = RefusedRequests()
+        self.refused = RefusedRequests(self._keep_refused)
         self.desk: WebhookDesk | None = None  # None until there is a webhook
         self._keeping: Keeping | None = None
         self._redactor = redactor
@@ -132,6 +133,10 @@ class WebhookSide:
         self._routing = Routing(inbox, deliveries.wake, loop=parts.loop, clock=parts.clock, events=parts.events)
         self.use(self._settings)
         deliveries.start()
+
+    def _keep_refused(self, request: RefusedRequest) -> None:
+        if self._parts.store is not None and self.desk is not None:
+            self._parts.store.keep(RefusedRecord(request, self.desk.proofs))
 
     def _why(self, webhook: str, at: float | None) -> dict[str, object] | None:
         last = self.refused.last(webhook)

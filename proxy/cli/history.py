@@ -80,6 +80,8 @@ def curl(config: Path, id: str, *, json_output: bool = False) -> int:
         call = log.request(id)
         if call is None:
             return _unknown(id)
+        if _is_refused_webhook(call):
+            return _not_again()
         command, lost = command_for(call, settings.listen.proxy)
         for reason in lost:
             print(f"# {reason}", file=sys.stderr)
@@ -95,7 +97,11 @@ def replay(config: Path, id: str, *, json_output: bool = False) -> int:
 
     def make_it(settings: Settings, log: DebugReader) -> int:
         call = log.request(id)
-        return _unknown(id) if call is None else replaying.replay(settings, call, json_output=json_output)
+        if call is None:
+            return _unknown(id)
+        if _is_refused_webhook(call):
+            return _not_again()
+        return replaying.replay(settings, call, json_output=json_output)
 
     return _reading(config, make_it)
 
@@ -176,6 +182,19 @@ def _wrong(why: str) -> int:
 
 def _unknown(id: str) -> int:
     print(f"no call with the id {visible(id)} is in the debug log", file=sys.stderr)
+    return FAILED
+
+
+def _is_refused_webhook(call: Call) -> bool:
+    return str(call["upstream"]).startswith("webhooks.")
+
+
+def _not_again() -> int:
+    print(
+        "a refused webhook request cannot be made again, what signed it is not kept: "
+        "`outrigger webhook verify --last` says why it failed, `outrigger webhook send` makes a new one",
+        file=sys.stderr,
+    )
     return FAILED
 
 

@@ -72,7 +72,7 @@ def ticket(call: Call, id_headers: Iterable[str]) -> Iterator[str]:
 
 
 def _happened(call: Call, names: tuple[str, ...]) -> Iterator[tuple[float, str]]:
-    for one in call["exchanges"]:
+    for one in (one for one in call["exchanges"] if one["attempt"]):  # 0: a webhook's request, which goes nowhere
         yield one["started_ms"], f"attempt {one['attempt']} goes out: {_ended(one, names)}"
     for decision in call["decisions"]:
         yield decision["at_ms"], f"{decision['stage']}: {decision['text']}"

@@ -45,6 +45,10 @@ class Record:
         """Bytes of bodies that it refers to."""
         return sum(len(piece) for one in self.exchanges for taken in (one.sent, one.received) for piece in taken.pieces)
 
+    def row(self, redactor: Redactor) -> Row:
+        """The values of the columns, in their order."""
+        return row_of(self, redactor)
+
 
 Row = tuple[object, ...]
 

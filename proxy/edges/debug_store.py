@@ -15,7 +15,7 @@ from typing import TypeVar
 from proxy.config.schema import DebugLogSettings
 from proxy.edges.debug_reader import DebugReader, Wanted
 from proxy.edges.debug_records import Record
-from proxy.edges.debug_writer import DebugWriter, Reports
+from proxy.edges.debug_writer import DebugWriter, Kept, Reports
 from proxy.events import Events
 from proxy.model import Call
 from proxy.rules.redaction import NO_MARKS, DebugSettings, Redactor
@@ -84,6 +84,11 @@ class DebugStore(Events):
         )
         asyncio.get_running_loop().call_soon(self._take, record)
 
+    def keep(self, record: Kept) -> None:
+        """Writes it down soon; where there is no room for it, that is counted."""
+        if not self._writer.put(record):
+            self._report.debug_dropped(record.upstream)
+
     async def requests(self, wanted: Wanted) -> dict[str, object]:
         """`DebugReader.requests`, with every call in it that has ended."""
         return await self._read(partial(self._reader.requests, wanted))
@@ -108,8 +113,7 @@ class DebugStore(Events):
         for exchange in record.exchanges:
             if exchange.outcome == "cancelled":
                 exchange.outcome = _ended_by(exchange, record)
-        if not self._writer.put(record):
-            self._report.debug_dropped(record.upstream)
+        self.keep(record)
 
     def _tell(self, hear: Callable[[str], None]) -> Callable[[str], None]:
         def tell(text: str) -> None:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from proxy.config.schema import DebugLogSettings
-from proxy.edges.debug_records import Record, row_of
+from proxy.edges.debug_records import Record
+from proxy.edges.debug_refused import RefusedRecord
 from proxy.edges.private_files import make_folder, open_private
 from proxy.rules.redaction import Redactor
 
@@ -38,6 +39,7 @@ CREATE INDEX IF NOT EXISTS calls_by_start ON calls (started);
 _INSERT = "INSERT INTO calls VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 Settled = Callable[[], None]
+Kept = Record | RefusedRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class DebugWriter:
         self._redactor = redactor
         self._wall = wall
         self._reports = reports
-        self._queue: deque[Record | Settled] = deque()
+        self._queue: deque[Kept | Settled] = deque()
         self._bytes = 0
         self._waited_for = 0  # callbacks in the queue: somebody waits, so no rest
         self._closing = False
@@ -77,7 +79,7 @@ class DebugWriter:
             raise OSError(f"debug_log.path: {self._path} cannot be used as the debug log ({why})") from None
         self._thread.start()
 
-    def put(self, record: Record) -> bool:
+    def put(self, record: Kept) -> bool:
         """False: there is no room, and the record is not kept."""
         size = record.size
         with self._changed:
@@ -107,7 +109,7 @@ class DebugWriter:
         database: sqlite3.Connection | None = None
         while batch := self._next():
             began = time.monotonic()
-            records = [one for one in batch if isinstance(one, Record)]
+            records = [one for one in batch if isinstance(one, Kept)]
             try:
                 database = database or _open(self._path)
                 self._write(database, records)
@@ -118,20 +120,20 @@ class DebugWriter:
                     database.close()
                 database = None
             for one in batch:
-                if not isinstance(one, Record):
+                if not isinstance(one, Kept):
                     one()
             self._rest(REST * (time.monotonic() - began))
         if database is not None:
             database.close()
 
-    def _next(self) -> list[Record | Settled]:
+    def _next(self) -> list[Kept | Settled]:
         """What to do next; nothing: the end."""
         with self._changed:
             while not self._queue and not self._closing:
                 self._changed.wait()
             batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
             for one in batch:
-                if isinstance(one, Record):
+                if isinstance(one, Kept):
                     self._bytes -= one.size
                 else:
                     self._waited_for -= 1
@@ -141,7 +143,7 @@ class DebugWriter:
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._waited_for > 0, timeout=seconds)
 
-    def _write(self, database: sqlite3.Connection, records: list[Record]) -> None:
+    def _write(self, database: sqlite3.Connection, records: list[Kept]) -> None:
         with database:
             database.executemany(_INSERT, filter(None, map(self._row, records)))
         now = self._wall()
@@ -151,15 +153,15 @@ class DebugWriter:
         while _size(database) > self._max_size and _forget(database, _OLDEST):
             pass
 
-    def _row(self, record: Record) -> tuple[object, ...] | None:
+    def _row(self, record: Kept) -> tuple[object, ...] | None:
         try:
-            return row_of(record, self._redactor)
+            return record.row(self._redactor)
         except Exception as error:  # noqa: BLE001 - what cannot be redacted is not written, and the next one may be
             self._reports.failed(f"a call could not be encoded for the debug log ({type(error).__name__})")
             self._reports.lost(record.upstream)
             return None
 
-    def _fail(self, error: sqlite3.Error | OSError, records: list[Record]) -> None:
+    def _fail(self, error: sqlite3.Error | OSError, records: list[Kept]) -> None:
         if not self._failing:  # once per outage, the counter tells the rest
             self._failing = True
             reason = error.sqlite_errorname if isinstance(error, sqlite3.Error) else error.strerror

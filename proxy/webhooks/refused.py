@@ -6,7 +6,7 @@ The one thing a reader would get wrong: they are raw, signature and all. Whoever
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from proxy.model import Headers
@@ -46,13 +46,15 @@ class RefusedRequest:
 
 
 class RefusedRequests:
-    """The buffer; one per program, so that a reload keeps it."""
+    """The buffer; one per program, so that a reload keeps it. `hear`: is told of each, with the whole body."""
 
-    def __init__(self) -> None:
+    def __init__(self, hear: Callable[[RefusedRequest], None] = lambda _: None) -> None:
+        self._hear = hear
         self._kept: dict[str, deque[RefusedRequest]] = {}
 
     def add(self, request: RefusedRequest) -> None:
         """Keeps it, less what its body has over `MOST_BODY`; the oldest of its webhook goes."""
+        self._hear(request)
         if len(request.body) > MOST_BODY:
             request = replace(request, body=request.body[:MOST_BODY])
         self._kept.setdefault(request.webhook, deque(maxlen=MOST)).append(request)

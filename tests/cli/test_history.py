@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from proxy.cli.curl_command import command_for
-from proxy.cli.history import Filters, curl, show, tail
+from proxy.cli.history import Filters, curl, replay, show, tail
 from proxy.config.schema import DebugLogSettings
 from proxy.edges.debug_records import Record
 from proxy.edges.debug_writer import DebugWriter, Reports
@@ -127,6 +127,19 @@ def test_curl_prints_a_command_through_the_proxy_without_what_was_redacted(confi
         "-H", "Content-Type: application/x-www-form-urlencoded", "--data-raw", "a=1",
     ]  # fmt: skip
     assert err == "# the header Cookie was redacted\n"
+
+
+@pytest.mark.parametrize("command", [curl, replay])
+def test_a_refused_webhook_request_is_not_made_again_without_what_signed_it(config, capsys, command):
+    log = config.parent / "debug.db"
+    reports = Reports(failed=pytest.fail, lost=pytest.fail)
+    writer = DebugWriter(DebugLogSettings(path=str(log)), Redactor(), wall=lambda: NOON, reports=reports)
+    writer.start()
+    writer.put(record("hook", upstream="webhooks.stripe", attempts=0, status=401, code="bad_signature"))
+    writer.close()
+    assert command(config, "hook") == 1
+    out, err = capsys.readouterr()
+    assert (out, "outrigger webhook verify --last" in err) == ("", True)
 
 
 @pytest.mark.parametrize("command", [show, curl])

@@ -39,6 +39,17 @@ def test_a_story_tells_attempts_and_decisions_in_the_order_of_time():
     ]
 
 
+def test_a_story_of_a_refused_webhook_request_says_why_and_sends_nothing_out():
+    refused = {"code": "bad_signature", "stopped": None, "upstream_request_id": None, "upstream": "webhooks.stripe"}
+    why = [{"at_ms": 0.0, "stage": "webhook", "text": "none fits"}]
+    told = call(exchange(0, 401, "bad_signature"), **refused, status=401, attempts=0, duration_ms=0.0, decisions=why)
+    assert list(story(told, [])) == [
+        "POST /v1/charges?a=b to webhooks.stripe, 2026-09-21 14:13:20 UTC",
+        "It ended with 401 bad_signature after 0 ms; no attempt was made.",
+        "      0.0 ms  webhook: none fits",
+    ]
+
+
 ENDINGS = {  # what the log has; a piece of the story
     "a refusal before any attempt": (call(code="circuit_open"), "503 circuit_open (Circuit open) after"),
     "no attempt": (call(code="circuit_open"), "no attempt was made"),

@@ -51,3 +51,15 @@ def test_a_call_to_a_further_host_is_kept_under_the_path_that_reaches_it(run):
     program.until(lambda: httpx.get(f"{program.admin}/api/requests").json()["requests"])
     [kept] = httpx.get(f"{program.admin}/api/requests").json()["requests"]
     assert kept["target"] == "/~messaging/v1/Services?x=1"
+
+
+def test_a_refused_webhook_request_is_kept_with_its_reason_and_without_its_signature(run, tmp_path):
+    config = f'inbox: {{url: "sqlite:{tmp_path}/inbox.db"}}\nwebhooks: {{github: {{integration: github}}}}\n'
+    program = run(f"debug_log: {{enabled: true}}\n{config}", GITHUB_WEBHOOK_SECRET="s3cr3t-value-of-ours")
+    forged = {"X-Hub-Signature-256": "sha256=" + "ab" * 32, "X-GitHub-Event": "push"}
+    assert httpx.post(f"{program.webhooks}/github", content=b'{"zen": 1}', headers=forged).status_code == 401
+    [kept] = httpx.get(f"{program.admin}/api/requests?upstream=webhooks.github").json()["requests"]
+    assert (kept["code"], kept["status"], kept["target"]) == ("bad_signature", 401, "/github")
+    shown = httpx.get(f"{program.admin}/api/requests/{kept['id']}")
+    assert shown.json()["exchanges"][0]["request"]["body"] == '{"zen": 1}'
+    assert "abab" not in shown.text

@@ -242,6 +242,27 @@ async def test_requests_that_had_reached_the_kernel_when_the_drain_began_are_ans
         assert came == [b"HTTP/1.1 200"] * 20
 
 
+async def test_a_drain_ends_though_clients_come_again_as_fast_as_they_are_taken_in():
+    async with listening(Echo()) as (listener, bound):
+        host, port = bound.rsplit(":", 1)
+        loop = asyncio.get_running_loop()
+
+        async def come_again(until: float) -> bool:
+            """True once nobody listens there any more."""
+            while loop.time() < until:
+                try:
+                    socket.create_connection((host, int(port)), 1).close()
+                except ConnectionRefusedError:
+                    return True
+                await asyncio.sleep(0)
+            return False
+
+        coming = loop.create_task(come_again(loop.time() + 3))
+        await asyncio.sleep(0.05)
+        await listener.close(loop.time() + 1)
+        assert await coming
+
+
 async def test_a_request_that_follows_an_answer_closely_is_answered_though_the_drain_has_begun():
     async with listening(Echo()) as (listener, bound):
         reader, writer = await connect(bound)

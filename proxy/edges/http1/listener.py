@@ -182,12 +182,10 @@ class Listener:
 
     def _more(self, listening: socket.socket) -> list[socket.socket]:
         """Who else has connected by now: one accept takes turns of the loop, which are long while it is busy."""
-        room = min(AT_ONCE, self._limits.connections - len(self._service.connections)) - 1
-        more: list[socket.socket] = []
-        with suppress(OSError):  # nobody is left, or what the next accept says again
-            while len(more) < room:
-                more.append(listening.accept()[0])
-        return more
+        return _connected(listening, min(AT_ONCE, self._room()) - 1)
+
+    def _room(self) -> int:
+        return self._limits.connections - len(self._service.connections)
 
     async def _admit(self, loop: asyncio.AbstractEventLoop, accepted: socket.socket) -> None:
         try:
@@ -202,17 +200,17 @@ class Listener:
             raise
 
     async def _unbind(self, loop: asyncio.AbstractEventLoop, listening: socket.socket) -> None:
-        """Takes in those that the kernel has already connected, a request of theirs may be under way; then closes."""
+        """Closes, and takes in those whom the kernel had connected by then: a request of theirs may be under way.
+
+        Nobody else: clients that come again as soon as they are answered would keep a drain from ever ending.
+        """
         try:
-            while len(self._service.connections) < self._limits.connections:
-                accepted, _ = listening.accept()
-                await self._admit(loop, accepted)
-        except OSError:  # nobody left
-            pass
+            connected = _connected(listening, self._room())
         finally:
             listening.close()
             if self._path is not None:
                 self._path.unlink(missing_ok=True)
+        await asyncio.gather(*(self._admit(loop, one) for one in connected))
 
     def _left(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -240,6 +238,15 @@ class Listener:
     def _cut(self) -> None:
         for connection in tuple(self._service.connections):
             connection.cut()
+
+
+def _connected(listening: socket.socket, most: int) -> list[socket.socket]:
+    """Those who have connected and wait to be taken in, without waiting for any."""
+    found: list[socket.socket] = []
+    with suppress(OSError):  # nobody is left, or what the next accept says again
+        while len(found) < most:
+            found.append(listening.accept()[0])
+    return found
 
 
 def loop_factory(*, uvloop: bool = True) -> asyncio.AbstractEventLoop:
