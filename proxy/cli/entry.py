@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 def main() -> None:
     """Does what the arguments say, and exits."""
+    os.environ.pop("SSLKEYLOGFILE", None)  # a library makes TLS contexts as it is imported: they would open that file
     arguments = sys.argv[1:]
     if not is_plain_run(arguments):
         from proxy.cli import main as commands

@@ -97,10 +97,13 @@ def is_metadata(url: str) -> bool:
 
 
 def _literal(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that a host is, None for a name; of an IPv4 address written as IPv6 the one that is connected to."""
     try:
-        return ip_address(host)
+        literal = ip_address(host)
     except ValueError:
         return None
+    mapped = literal.ipv4_mapped if isinstance(literal, IPv6Address) else None
+    return literal if mapped is None else mapped
 
 
 def _is_wildcard(host: str) -> bool:

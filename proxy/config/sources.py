@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def reading(source: SecretSource, environ: Mapping[str, str]) -> bytes:
         if found is None:
             raise Unreadable("missing")
         return _usable(found.encode("utf-8", "surrogateescape"))
-    return _usable(_contents(source.file))
+    return _usable(_contents(source.file).removeprefix(BOM_UTF8))  # an editor's mark, no part of what it marks
 
 
 def loose(path: str) -> bool:

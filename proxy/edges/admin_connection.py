@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
-from aiohttp.http import HttpVersion11
+from aiohttp.http import HttpVersion, HttpVersion11
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.streams import StreamReader
 
@@ -32,6 +32,7 @@ SAFE = {
 }
 PRIVATE = (  # names of the library that are used here
     (web.BaseRequest, "_prepare_hook"),
+    (web.BaseRequest, "version"),
     (web.RequestHandler, "_request_count"),
 )
 _HEAD_END = re.compile(rb"\r\n\r\n")
@@ -170,9 +171,21 @@ class Connection(web.RequestHandler):
 
 
 class Request(web.BaseRequest):
+    """One that is always HTTP/1.1, for the library answers in the version of the request; see `spoken`."""
+
+    @property
+    def version(self) -> HttpVersion:
+        return HttpVersion11
+
+    @property
+    def spoken(self) -> HttpVersion:
+        """What the request said it is."""
+        return self._version
+
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
-        """The last word on an answer's head: our fields in, the library's name out, and always HTTP/1.1."""
-        self._version = HttpVersion11
+        """The last word on an answer's head: our fields in, the library's name out."""
+        if self.spoken != HttpVersion11:
+            response.force_close()
         response.headers.popall("Server", None)
         response.headers.update(SAFE)
         if not response.keep_alive:

@@ -104,7 +104,7 @@ class _Server(web.Server):
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol
-        assert isinstance(connection, Connection)  # noqa: S101 - made by __call__
+        assert isinstance(connection, Connection) and isinstance(request, Request)  # noqa: S101, PT018 - made by __call__
         connection.begin(request.content)
         last = True
         try:
@@ -114,10 +114,10 @@ class _Server(web.Server):
         finally:
             connection.end(last=last)
 
-    async def _answered(self, request: web.BaseRequest, connection: Connection) -> Answer:
+    async def _answered(self, request: Request, connection: Connection) -> Answer:
         target = request.raw_path.encode("utf-8", "surrogateescape")
         method = request.method.encode()
-        version = _VERSIONS.get((request.version.major, request.version.minor), b"")
+        version = _VERSIONS.get((request.spoken.major, request.spoken.minor), b"")
         codes = {name: FIELDS.get(name.lower(), OTHER) for name, _ in request.raw_headers}
         line = b"%b %b HTTP/1.%b" % (method, target, version)
         expects = [value.lower() for name, value in request.raw_headers if name.lower() == b"expect"]

@@ -72,6 +72,8 @@ OWN = {  # url; our listener; whether it leads there
     "the usual port of TLS": ("https://proxy.example/", "proxy.example:443", True),
     "by no address in particular": ("http://0.0.0.0:8600/", "127.0.0.1:8600", True),
     "by none of the sixth kind": ("http://[::]:8600/", "localhost:8600", True),
+    "by an address inside another": ("http://[::ffff:127.0.0.1]:8600/", "127.0.0.1:8600", True),
+    "by its own address inside another": ("http://[::ffff:10.1.2.3]:8600/", "10.1.2.3:8600", True),
     "another port": ("http://127.0.0.1:8000/", "127.0.0.1:8600", False),
     "another host": ("http://api.example:8600/", "127.0.0.1:8600", False),
     "a port that is picked later": ("http://127.0.0.1:8600/", "127.0.0.1:0", False),

@@ -114,3 +114,11 @@ def test_debugging_of_the_interpreter_is_refused(tmp_path):
     ended = outrigger(tmp_path, "run", PYTHONASYNCIODEBUG="1")
     assert ended.code == 1
     assert "debug" in ended.err
+
+
+def test_the_file_that_tls_keys_would_be_written_to_is_not_even_made(run, provider, tmp_path):
+    upstream = provider(echo)
+    program = run(f"upstreams: {{a: {{url: '{upstream.url}'}}}}\n", SSLKEYLOGFILE=str(tmp_path / "keys"))
+    assert get(program.proxy, "/a/").status == 500
+    assert get(program.admin, "/healthz").status == 200
+    assert not (tmp_path / "keys").exists()

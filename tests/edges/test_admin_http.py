@@ -83,6 +83,19 @@ async def test_raw(request_bytes, status):
 
 
 @real
+@pytest.mark.parametrize("version", [b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0", b"HTTP/0.9", b"RTSP/1.0"])
+@pytest.mark.parametrize(
+    "fields", [b"Host: localhost\r\nConnection: keep-alive\r\n", b"Host : a\r\n"], ids=["good", "bad"]
+)
+async def test_an_answer_is_http_1_1_and_only_that_keeps_the_connection(version, fields):
+    async with Admin() as admin, admin.connected() as (reader, writer):
+        writer.write(b"GET /healthz " + version + b"\r\n" + fields + b"\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 ")
+    assert (b"Connection: close\r\n" in head) is (version != b"HTTP/1.1" or b"Host :" in fields)
+
+
+@real
 @pytest.mark.parametrize("bad", [b"X-Secret : hunter2\r\n\r\n", b"X-Secret: \0hunter2\r\n\r\n"])
 async def test_an_answer_to_a_bad_request_repeats_nothing_of_it_and_nobody_logs_it(bad, caplog):
     async with Admin() as admin:

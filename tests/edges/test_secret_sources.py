@@ -73,6 +73,8 @@ VALUES = {  # bytes of the source; the value, or why there is none
     "blanks belong to the value": (b" abc ", b" abc "),
     "letters beyond ASCII are letters": ("schlüssel".encode(), "schlüssel".encode()),
     "of two newlines one stays and is a control byte": (b"abc\n\n", "spoilt by a control byte"),
+    "an editor's mark in front is no part of it": (b"\xef\xbb\xbfabc\r\n", b"abc"),
+    "such a mark alone is nothing": (b"\xef\xbb\xbf\n", "empty"),
     "a newline alone is nothing": (b"\n", "empty"),
     "an empty file is nothing": (b"", "empty"),
     "a tab is a control byte": (b"a\tb", "spoilt by a control byte"),

@@ -160,6 +160,23 @@ async def test_between_the_chunks_of_a_body_there_may_be(body: bytes, fine: bool
     assert answers(bench.transport.written)[0].status == (200 if fine else 400)
 
 
+@pytest.mark.parametrize(("body", "fine"), BETWEEN.values(), ids=BETWEEN)
+async def test_what_comes_behind_a_body_in_its_last_packet_does_not_hide_what_is_between_its_chunks(
+    body: bytes,
+    fine: bool,  # noqa: FBT001 - a row
+) -> None:
+    bench = Bench(Echo())
+    await bench.send(CHUNKED + body + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert [answer.status for answer in answers(bench.transport.written)] == [200 if fine else 400]
+
+
+async def test_what_comes_behind_a_body_in_its_last_packet_is_not_counted_with_it():
+    bench = Bench(Echo())
+    await bench.send(CHUNKED, b"1\r\na\r\n0\r\n\r", b"\nGET / HTTP/1.1\r\nX: " + b"x" * 30_000)
+    await bench.send(b"\r\n\r\n")
+    assert [answer.status for answer in answers(bench.transport.written)] == [200]
+
+
 async def test_a_trailer_that_does_not_end_is_cut_short():
     bench = Bench(Echo())
     await bench.send(CHUNKED + b"0\r\nA: ", *[b"b" * 1_000] * 17)

@@ -27,6 +27,7 @@ PER_CHUNK = 32  # bytes around a chunk that are not counted: its size, two line 
 
 _NOT_YET: bool | None = None  # the head has not ended, for the parser
 _BARE_LF = re.compile(rb"(?<!\r)\n")
+_MAY_END = re.compile(rb"\A\r?\n|\r\n\r\n")  # where a chunked body can have ended at the earliest
 # httptools takes `Upgrade` as the end of a message, so no body is read behind an application's own head.
 _CHUNKED_HEAD = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -159,7 +160,9 @@ class Chunks:
             self.clean = False
             if not self.over:
                 return self._break("the chunks are malformed")
-        if self._between > BETWEEN_CHUNKS and self.clean:
+            end = _MAY_END.search(data)
+            self._between -= len(data) - end.end() if end is not None else 0
+        if self._between > BETWEEN_CHUNKS:
             return self._break("too many bytes between the chunks")
         if self.over:
             self._inbox.end()
