@@ -160,8 +160,9 @@ class Listener:
         while len(self._service.connections) >= self._limits.connections:
             self._waiter = loop.create_future()
             await self._waiter
+        await _readable(loop, listening)
         try:
-            accepted, _ = await loop.sock_accept(listening)
+            accepted = self._connected(listening)
         except OSError as error:
             if error.errno in _NO_ROOM:
                 if not self._full:
@@ -172,22 +173,21 @@ class Listener:
         self._full = False
         self._admitting = True
         try:
-            more = self._more(listening)
-            if more:
-                await asyncio.gather(*(self._admit(loop, one) for one in (accepted, *more)))
+            if len(accepted) == 1:
+                await self._admit(loop, accepted[0])
             else:
-                await self._admit(loop, accepted)
+                await asyncio.gather(*(self._admit(loop, one) for one in accepted))
         finally:
             self._admitting = False
 
-    def _more(self, listening: socket.socket) -> list[socket.socket]:
-        """Who else has connected by now: one accept takes turns of the loop, which are long while it is busy."""
-        room = min(AT_ONCE, self._limits.connections - len(self._service.connections)) - 1
-        more: list[socket.socket] = []
+    def _connected(self, listening: socket.socket) -> list[socket.socket]:
+        """All who have connected by now: one accept takes turns of the loop, which are long while it is busy."""
+        room = min(AT_ONCE, self._limits.connections - len(self._service.connections))
+        accepted = [listening.accept()[0]]
         with suppress(OSError):  # nobody is left, or what the next accept says again
-            while len(more) < room:
-                more.append(listening.accept()[0])
-        return more
+            while len(accepted) < room:
+                accepted.append(listening.accept()[0])
+        return accepted
 
     async def _admit(self, loop: asyncio.AbstractEventLoop, accepted: socket.socket) -> None:
         try:
@@ -197,6 +197,9 @@ class Listener:
             await loop.connect_accepted_socket(lambda: ServerConnection(self._service, loop), accepted)
         except OSError:  # it left meanwhile
             accepted.close()
+        except Exception as error:  # noqa: BLE001 - one connection's bug must not keep all others out for ever
+            accepted.close()
+            self._bug("accept", error)
         except BaseException:
             accepted.close()
             raise
@@ -240,6 +243,16 @@ class Listener:
     def _cut(self) -> None:
         for connection in tuple(self._service.connections):
             connection.cut()
+
+
+async def _readable(loop: asyncio.AbstractEventLoop, listening: socket.socket) -> None:
+    """Waits until somebody has connected, and takes nobody: a cancelled `sock_accept` loses whom it has taken."""
+    somebody = asyncio.Event()
+    loop.add_reader(listening, somebody.set)
+    try:
+        await somebody.wait()
+    finally:
+        loop.remove_reader(listening)
 
 
 def loop_factory(*, uvloop: bool = True) -> asyncio.AbstractEventLoop:
