@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
-from aiohttp.http import HttpVersion11
+from aiohttp.http import HttpVersion, HttpVersion11
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 from aiohttp.streams import StreamReader
 
@@ -170,6 +170,10 @@ class Connection(web.RequestHandler):
 
 
 class Request(web.BaseRequest):
+    @property
+    def version(self) -> HttpVersion:  # the library's own remembers what it said first
+        return self._version
+
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         """The last word on an answer's head: our fields in, the library's name out, and always HTTP/1.1."""
         self._version = HttpVersion11
