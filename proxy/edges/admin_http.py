@@ -65,9 +65,12 @@ class AdminListener:
             except OSError:  # one client's, who left; or no descriptor is left
                 await asyncio.sleep(0.1)
                 continue
-            if accepted.family != socket.AF_UNIX:
-                accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await self._loop.connect_accepted_socket(self._server, accepted)
+            try:
+                if accepted.family != socket.AF_UNIX:
+                    accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                await self._loop.connect_accepted_socket(self._server, accepted)
+            except OSError:  # it left meanwhile
+                accepted.close()
 
 
 class _Server(web.Server):

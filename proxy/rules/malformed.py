@@ -32,6 +32,7 @@ def _broken(line: bytes, fields: list[bytes]) -> Iterator[str]:
     for field in fields:
         yield from _field(field)
     yield from _body(fields)
+    yield from _host(fields)
     yield "a method that nobody knows"  # all else is in order
 
 
@@ -67,14 +68,20 @@ def _body(fields: list[bytes]) -> Iterator[str]:
         yield "two Content-Length fields"
     if len(codings) > 1:
         yield "two Transfer-Encoding fields"
-    if any(not value.isdigit() for value in lengths):
+    if any(not value.rstrip(_BLANKS).isdigit() for value in lengths):
         yield "the Content-Length is not a number"
-    if lengths and len(lengths[0].lstrip(b"0")) > 19:
+    if lengths and len(lengths[0].rstrip(_BLANKS).lstrip(b"0")) > 19:
         yield "the Content-Length is too large"
-    if codings and codings[0].lower() != b"chunked":
+    if codings and codings[0].rstrip(b" ").lower() != b"chunked":  # with a tab it is another one, for the parser
         yield "a Transfer-Encoding other than `chunked`"
+
+
+def _host(fields: list[bytes]) -> Iterator[str]:
+    hosts = len(_values(fields, b"host"))
+    if hosts != 1:
+        yield "two Host fields" if hosts else "no Host field"
 
 
 def _values(fields: list[bytes], wanted: bytes) -> list[bytes]:
     pairs = [field.partition(b":") for field in fields]
-    return [value.strip(_BLANKS) for name, _, value in pairs if name.lower() == wanted]
+    return [value.lstrip(_BLANKS) for name, _, value in pairs if name.lower() == wanted]

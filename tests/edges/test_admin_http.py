@@ -79,6 +79,7 @@ async def test_raw(request_bytes, status):
         answer = await reply(reader)
         closed = status in {400, 405, 413, 417, 421, 431} and await reader.read() == b""
     assert (answer.status, closed) == (status, status != 200)  # closed: nothing behind it is read as a request
+    assert answer.version == "HTTP/1.1"  # whatever was asked in
     assert admin.program.bugs == []
 
 

@@ -83,11 +83,12 @@ class Scripted:
 
 
 class Reply:
-    """Status, fields by lower-case name, and body of one answer."""
+    """Version, status, fields by lower-case name, and body of one answer."""
 
     def __init__(self, head: bytes, body: bytes) -> None:
         first, *rest = head.decode("latin-1").split("\r\n")
-        self.status = int(first.split(" ")[1])
+        self.version, status, *_ = first.split(" ")
+        self.status = int(status)
         self.headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in rest)}
         self.body = body
 

@@ -91,6 +91,7 @@ async def listening(
     *,
     grace: float = 0.0,
     bugs: list[BaseException] | None = None,
+    clock: Clock | None = None,
     **limits: float,
 ) -> AsyncIterator[tuple[Listener, str]]:
     """A listener and where it listens, closed after the block. A bug fails the test, unless `bugs` is there for it."""
@@ -101,7 +102,7 @@ async def listening(
         limits=replace(PROXY, **limits),
         refuse=refuse,
         new_call=lambda: Call("id", loop.time()),
-        clock=Clock(loop.time, loop.time),
+        clock=clock or Clock(loop.time, loop.time),
         alarms=Alarms(loop),
         bug=lambda where, error: found.append(error),
     )

@@ -157,11 +157,12 @@ class Listener:
             await self._unbind(loop, listening)
 
     async def _accept_some(self, loop: asyncio.AbstractEventLoop, listening: socket.socket) -> None:
-        while len(self._service.connections) >= self._limits.connections:
+        while self._room() <= 0:
             self._waiter = loop.create_future()
             await self._waiter
+        await _readable(loop, listening)
         try:
-            accepted, _ = await loop.sock_accept(listening)
+            accepted = self._who_came(listening)
         except OSError as error:
             if error.errno in _NO_ROOM:
                 if not self._full:
@@ -172,17 +173,17 @@ class Listener:
         self._full = False
         self._admitting = True
         try:
-            more = self._more(listening)
-            if more:
-                await asyncio.gather(*(self._admit(loop, one) for one in (accepted, *more)))
+            if len(accepted) == 1:
+                await self._admit(loop, accepted[0])
             else:
-                await self._admit(loop, accepted)
+                await asyncio.gather(*(self._admit(loop, one) for one in accepted))
         finally:
             self._admitting = False
 
-    def _more(self, listening: socket.socket) -> list[socket.socket]:
-        """Who else has connected by now: one accept takes turns of the loop, which are long while it is busy."""
-        return _connected(listening, min(AT_ONCE, self._room()) - 1)
+    def _who_came(self, listening: socket.socket) -> list[socket.socket]:
+        """All who have connected by now: one accept takes turns of the loop, which are long while it is busy."""
+        first, _ = listening.accept()
+        return [first, *_connected(listening, min(AT_ONCE, self._room()) - 1)]
 
     def _room(self) -> int:
         return self._limits.connections - len(self._service.connections)
@@ -195,6 +196,9 @@ class Listener:
             await loop.connect_accepted_socket(lambda: ServerConnection(self._service, loop), accepted)
         except OSError:  # it left meanwhile
             accepted.close()
+        except Exception as error:  # noqa: BLE001 - one connection's bug must not keep all others out for ever
+            accepted.close()
+            self._bug("accept", error)
         except BaseException:
             accepted.close()
             raise
@@ -247,6 +251,16 @@ def _connected(listening: socket.socket, most: int) -> list[socket.socket]:
         while len(found) < most:
             found.append(listening.accept()[0])
     return found
+
+
+async def _readable(loop: asyncio.AbstractEventLoop, listening: socket.socket) -> None:
+    """Waits until somebody has connected, and takes nobody: a cancelled `sock_accept` loses whom it has taken."""
+    somebody = asyncio.Event()
+    loop.add_reader(listening, somebody.set)
+    try:
+        await somebody.wait()
+    finally:
+        loop.remove_reader(listening)
 
 
 def loop_factory(*, uvloop: bool = True) -> asyncio.AbstractEventLoop:
