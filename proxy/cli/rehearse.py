@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from proxy.body import Whole
 from proxy.chain import credential_of
 from proxy.config.complaints import ConfigurationError, near
 from proxy.config.load import load
+from proxy.config.schema import Settings
 from proxy.events import Events
 from proxy.gateway import Gateway
 from proxy.model import Call, Headers, Request, Response
@@ -26,7 +28,7 @@ from proxy.pipeline import Handler, Stage, onion
 from proxy.rules.answer import ErrorSettings
 from proxy.rules.auth_settings import AwsSigV4Auth, BasicAuth, OAuth2Auth, WsSecurityAuth, fields_of
 from proxy.rules.callers import Callers, Hosts
-from proxy.rules.credentials import Secret
+from proxy.rules.credentials import InjectSettings, Secret
 from proxy.rules.retry import IDEMPOTENT, idempotent, key_of
 from proxy.rules.safe_operations import safe_operations
 from proxy.stages.admission import AdmissionStage
@@ -34,6 +36,7 @@ from proxy.stages.authenticate import AuthenticateStage
 from proxy.upstream import Snapshot, Upstream, UpstreamSettings, UpstreamState, scope_of
 
 DONE, WRONG = 0, 2  # exit codes
+_VARIABLE = re.compile(r"\$\{(\w+)[^{}]*\}")
 
 Facts = dict[str, Any]  # what is said -> text, or a list of lines
 
@@ -54,9 +57,25 @@ def rehearse(
         return _wrong("METHOD is a method of HTTP; CONNECT and TRACE are not served")
     if not target.startswith("/") or not target.isascii() or not target.isprintable() or " " in target:
         return _wrong("PATH begins with / and is written as it would be sent")
-    facts = asyncio.run(story(settings.upstreams[upstream], method, target, headers))
+    facts = asyncio.run(story(_as_written(settings, upstream), method, target, headers))
     print(json.dumps(facts, indent=2) if json_output else "\n".join(_lines(facts)))
     return DONE
+
+
+def _as_written(settings: Settings, name: str) -> UpstreamSettings:
+    """The upstream's settings, with the file's `${VAR}` in what is injected: that may have brought a secret along."""
+    upstream = settings.upstreams[name]
+
+    def restored(part: str, templates: Mapping[str, str]) -> dict[str, str]:
+        written = (settings.written.get(f"upstreams.{name}.inject.{part}.{key}") for key in templates)
+        files = zip(templates.items(), written, strict=True)
+        return {key: text if said is None else _VARIABLE.sub(r"${\1}", said) for (key, text), said in files}
+
+    inject = upstream.inject
+    return replace(
+        upstream,
+        inject=InjectSettings(headers=restored("headers", inject.headers), query=restored("query", inject.query)),
+    )
 
 
 async def story(settings: UpstreamSettings, method: str, target: str, headers: Headers = ()) -> Facts:
@@ -113,7 +132,7 @@ class _Names:
 
 
 def _destination(settings: UpstreamSettings, request: Request) -> str:
-    target = request.target.decode().replace("%7B", "{").replace("%7D", "}")  # the names of secrets in a query
+    target = request.target.decode().replace("%7B", "{").replace("%7D", "}").replace("%24{", "${")  # names in a query
     if settings.mode == "mock":
         return f"the built-in fake of {settings.integration}: {request.method} {request.place.decode()}"
     url = settings.url if request.origin is None else settings.origins[request.origin].url

@@ -34,6 +34,7 @@ class DebugSettings:
 
 
 NO_MARKS = Marks()
+LONGEST_CARD = 40  # bytes: 19 digits, and a blank or dash after each
 
 
 class Redactor:
@@ -78,5 +79,6 @@ class Redactor:
 
     def body(self, content: bytes, content_type: bytes, marks: Marks = NO_MARKS, limit: int | None = None) -> bytes:
         """What may be seen of the first `limit` bytes. `content` reaches further, as far as a value may be long."""
-        spans = [*find(content, self._long), *cards(content), *fields_of_body(content, content_type.lower(), marks)]
+        seen = content if limit is None else content[: limit + LONGEST_CARD]
+        spans = [*find(content, self._long), *cards(seen), *fields_of_body(content, content_type.lower(), marks)]
         return replace(content, spans, limit)

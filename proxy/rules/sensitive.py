@@ -123,18 +123,22 @@ def cards(text: bytes) -> Iterator[Span]:
     """Runs of 13 to 19 digits, with single blanks or dashes between them, that pass the check of card numbers."""
     for run in _DIGITS.finditer(text):
         groups = [found.span() for found in _GROUP.finditer(text, *run.span())]
-        for first in range(len(groups)):
-            yield from _cards_from(text, groups[first : first + 19])
+        digits = b"".join([text[start:end] for start, end in groups])
+        before = 0  # digits in front of the group
+        for first, (start, end) in enumerate(groups):
+            yield from _cards_from(text, groups[first : first + 19], digits[before : before + 20])
+            before += end - start
 
 
-def _cards_from(text: bytes, groups: list[tuple[int, int]]) -> Iterator[Span]:
-    start, digits = groups[0][0], b""
-    for group in groups:
-        digits += text[slice(*group)]
-        if len(digits) > 19:
+def _cards_from(text: bytes, groups: list[tuple[int, int]], digits: bytes) -> Iterator[Span]:
+    """Those that begin with the first of these groups. `digits`: from there on, one more than a number can have."""
+    begin, length = groups[0][0], 0
+    for start, end in groups:
+        length += end - start
+        if length > 19:
             return
-        if len(digits) > 12 and _luhn(digits) and not _in_uuid(text, start, group[1]):
-            yield Span(start, group[1], redacted("card"))
+        if length > 12 and _luhn(digits[:length]) and not _in_uuid(text, begin, end):
+            yield Span(begin, end, redacted("card"))
 
 
 def _luhn(digits: bytes) -> bool:
@@ -143,6 +147,8 @@ def _luhn(digits: bytes) -> bool:
 
 
 def _in_uuid(text: bytes, start: int, end: int) -> bool:
+    if text.find(b"-", max(0, start - 36), end + 36) < 0:
+        return False
     around = _UUID.finditer(text, max(0, start - 36), end + 36)
     return any(found.start() <= start and end <= found.end() for found in around)
 

@@ -137,3 +137,14 @@ def test_people_get_a_line_for_each_fact_and_no_value_of_a_secret(tmp_path):
     assert "verdict    in scope\n" in ended.out
     assert "added      X-Key: {key}\n" in ended.out
     assert "hush" not in ended.out
+
+
+def test_what_a_variable_brought_into_an_injected_value_is_shown_as_the_file_has_it(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("BROUGHT", "a-value-not-to-be-seen")
+    inject = "{headers: {X-Key: 'Bearer ${BROUGHT}', X-Or: '${BROUGHT:-none} {key}'}, query: {k: '${BROUGHT}'}}"
+    text = f"secrets: {{key: {{env: KEY}}}}\nupstreams: {{a: {{url: 'https://a.example', inject: {inject}}}}}\n"
+    (tmp_path / "config.yaml").write_text(text)
+    assert rehearse(tmp_path / "config.yaml", "a", "GET", "/x", json_output=True) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["added"] == ["X-Key: Bearer ${BROUGHT}", "X-Or: ${BROUGHT} {key}"]
+    assert facts["goes_to"] == "GET https://a.example/x?k=${BROUGHT}"

@@ -107,6 +107,12 @@ def test_a_body_is_redacted_before_it_is_cut(redactor):
     assert redactor.body(body, b"text/plain", limit=10) == b"." * 10
 
 
+def test_a_card_number_that_begins_before_the_cut_is_taken_out_whole(redactor):
+    spaced = b"." * 9 + b" ".join(bytes([digit]) for digit in b"6304000000000000000") + b" " + b"1 " * 500_000
+    assert redactor.body(spaced, b"text/plain", limit=10) == b"." * 9 + b"[redacted card]"
+    assert redactor.body(spaced, b"text/plain", limit=9) == b"." * 9
+
+
 def test_a_body_that_needs_nothing_keeps_every_byte(redactor):
     body = json.dumps({"id": "pi_1", "amount": 2000, "text": "ü\\/"}).encode() + b"\n\xff\x00"
     assert redactor.body(body, b"application/json") == body
