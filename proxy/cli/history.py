@@ -45,10 +45,13 @@ def tail(config: Path, filters: Filters, *, follow: bool = False, json_output: b
     if wanted is None:
         return _wrong(_STATUS_WORDS)
 
-    def print_them(_: Settings, log: DebugReader) -> int:
+    def print_them(settings: Settings, log: DebugReader) -> int:
         place, _nothing = log.since(None)
-        for call in reversed(_list(log.requests(wanted)["requests"])):
+        calls = _list(log.requests(wanted)["requests"])
+        for call in reversed(calls):
             print(_line(call, json_output=json_output))
+        if not calls and (code := _none_fits(filters, settings)) != DONE:
+            return code
         while follow:
             time.sleep(PAUSE)
             place, added = log.since(place)
@@ -58,6 +61,14 @@ def tail(config: Path, filters: Filters, *, follow: bool = False, json_output: b
         return DONE
 
     return _reading(config, print_them)
+
+
+def _none_fits(filters: Filters, settings: Settings) -> int:
+    if filters.upstream is None or filters.upstream in settings.upstreams:
+        print("there is no such call in the debug log", file=sys.stderr)
+        return DONE
+    known = ", ".join(settings.upstreams) or "none"  # one that is configured no more may still have calls
+    return _wrong(f"no upstream is called {filters.upstream}; there are {known}")
 
 
 def show(config: Path, id: str, *, json_output: bool = False) -> int:

@@ -75,7 +75,8 @@ def settings_with(path: Path, webhook: str) -> Settings:
     if webhook not in settings.webhooks:
         meant = near(webhook, settings.webhooks)
         known = ", ".join(settings.webhooks) or "none is configured"
-        raise Ended(f"no webhook {webhook!r}{f'; is it {meant}?' if meant else ''} Webhooks: {known}", WRONG)
+        hint = f"; did you mean {meant}?" if meant else ""
+        raise Ended(f"no webhook is called {webhook}; there are {known}{hint}", WRONG)
     return settings
 
 

@@ -88,6 +88,11 @@ class CallerToken:
     secret: str
     upstreams: tuple[str, ...] | None = None  # None: all of them
 
+    def __str__(self) -> str:
+        """As a file would write it."""
+        few = self.upstreams is not None
+        return f"{{secret: {self.secret}, upstreams: [{', '.join(self.upstreams or ())}]}}" if few else self.secret
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallerSettings:

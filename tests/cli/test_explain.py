@@ -74,6 +74,16 @@ def test_a_section_that_is_nearly_right_is_named(capsys, config):
     assert capsys.readouterr().out == "nothing here is called lgo; did you mean log?\n"
 
 
+def test_callers_are_shown_as_the_file_would_write_them(tmp_path, capsys):
+    config = tmp_path / "config.yaml"
+    config.write_text(
+        "secrets: {t: {env: T}}\ncallers: {tokens: [t, {secret: t, upstreams: [a, b]}]}\n"
+        "upstreams: {a: {url: 'https://a.example'}, b: {url: 'https://b.example'}}\n"
+    )
+    assert explain(config, "callers.tokens") == 0
+    assert capsys.readouterr().out == "callers.tokens  [t, {secret: t, upstreams: [a, b]}]  # config.yaml:2\n"
+
+
 def test_a_secret_that_a_preset_brings_says_which(capsys, config):
     assert rows(capsys, config, "secrets")["secrets.stripe_secret_key.env"] == ("STRIPE_SECRET_KEY", "preset stripe")
 

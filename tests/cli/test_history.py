@@ -95,6 +95,16 @@ def test_tail_refuses_a_status_that_is_none(config, capsys):
     assert "--status" in capsys.readouterr().err
 
 
+def test_tail_says_that_no_call_fits(config, capsys):
+    assert tail(config, Filters(status="418")) == 0
+    assert capsys.readouterr() == ("", "there is no such call in the debug log\n")
+
+
+def test_tail_tells_an_unknown_upstream_from_one_without_calls(config, capsys):
+    assert tail(config, Filters(upstream="strpe"), follow=True) == 2
+    assert capsys.readouterr().err == "no upstream is called strpe; there are none\n"
+
+
 def test_show_tells_the_whole_story_and_moves_no_terminal(config, capsys):
     assert show(config, "first") == 0
     text = capsys.readouterr().out

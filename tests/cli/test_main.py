@@ -119,7 +119,8 @@ def test_tail_shows_past_calls_oldest_first(folder, past):
 
 
 FILTERS = {
-    "by upstream": (["--upstream", "other"], []),
+    "by upstream": (["--upstream", "stripe"], ["one", "two", "three"]),
+    "by a code that no call has": (["--code", "circuit_open"], []),
     "by status": (["--status", "2xx"], ["one", "two"]),
     "by code": (["--code", "out_of_scope"], ["three"]),
     "the last one": (["-n", "1"], ["three"]),
@@ -130,6 +131,11 @@ FILTERS = {
 def test_tail_as_json(folder, past, arguments, ids):
     ended = outrigger(folder, "tail", "--json", *arguments)
     assert (ended.code, [json.loads(line)["id"] for line in ended.out.splitlines()]) == (0, ids)
+
+
+def test_tail_of_an_upstream_that_is_not_there_is_wrong_usage(folder, past):
+    ended = outrigger(folder, "tail", "--upstream", "other")
+    assert (ended.code, ended.out, ended.err) == (2, "", "no upstream is called other; there are stripe\n")
 
 
 def test_show_tells_a_call_to_people_and_programs(folder, past):

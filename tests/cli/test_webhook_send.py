@@ -178,4 +178,4 @@ def test_wrong_usage_ends_with_2(config: Path, sink: Sink, more: tuple[str, ...]
 def test_a_webhook_that_is_not_configured_is_said_with_those_that_are(config: Path) -> None:
     ended = command(config, "webhook", "send", "strip", "charge.refunded")
     assert ended.code == 2
-    assert "is it stripe?" in ended.err
+    assert "did you mean stripe?" in ended.err

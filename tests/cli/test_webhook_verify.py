@@ -111,7 +111,7 @@ WRONG = {
     "a file that is no request": (("--file", "config.yaml"), "line 1 is no request line"),
     "a time before time": (("--file", "config.yaml", "--at", "-5"), "--at -5: write Unix seconds"),
     "no time": (("--file", "config.yaml", "--at", "nan"), "--at nan: write Unix seconds"),
-    "a webhook that is not configured": (("--webhook", "strip", "--file", "config.yaml"), "is it stripe?"),
+    "a webhook that is not configured": (("--webhook", "strip", "--file", "config.yaml"), "did you mean stripe?"),
 }
 
 
