@@ -50,7 +50,8 @@ def address_of(listening: str, to: str | None) -> Where:
         return Where(parts.hostname, parts.port or (443 if tls else 80), tls, target=target.encode())
     where = address(listening)
     if not where.path and not where.port:
-        raise Ended(f"listen.webhooks is {listening}: with port 0 say --to URL, as the program printed it", WRONG)
+        hint = "with port 0 say --to http://HOST:PORT/PATH, host and port as the program printed them"
+        raise Ended(f"listen.webhooks is {listening}: {hint}", WRONG)
     host = where.host or "localhost"
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - nothing listens there
     return Where(reached, where.port or 0, path=where.path)

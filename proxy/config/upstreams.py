@@ -15,7 +15,7 @@ from proxy.config.complaints import near
 from proxy.config.fill import BAD, Field, Filling, Shape, shape
 from proxy.config.layers import preset_layer, renamed, stacked, with_named_headers, with_names
 from proxy.config.manifest import Manifest, Presets
-from proxy.config.tree import Node, deep, entries, text, without
+from proxy.config.tree import Node, deep, entries, laid_over, text, with_entry, without
 from proxy.config.upstream_checks import Checks
 from proxy.rules.auth_settings import ApiKeyAuth, secrets_of
 from proxy.rules.credentials import Template
@@ -99,7 +99,7 @@ class Upstreams:
         name = text(deep(node, "integration"))
         preset = None if manifest is None or name is None else preset_layer(name, manifest)
         layers = self._defaults if preset is None else stacked(self._defaults, preset)
-        tree = with_named_headers(stacked(layers, node))
+        tree = _owned(with_named_headers(stacked(layers, node)), node)
         return with_names(tree, self._test_names) if text(deep(tree, "mode")) == "sandbox" else tree
 
     def _with_preset(self, settings: UpstreamSettings, manifest: Manifest) -> UpstreamSettings:
@@ -118,6 +118,15 @@ class Upstreams:
                 for key, param in manifest.path_params.items()
             }
         return replace(settings, scope=scope, used=manifest.scope.allow, **brought)
+
+
+def _owned(tree: Node, node: Node) -> Node:
+    """The tree with the preset's `auth` standing at the file's upstream: what it lacks has to be written there."""
+    auth = entries(tree).get("auth")
+    if auth is None or not auth.source.preset:
+        return tree
+    place = Node({}, f"{node.key}.auth", node.source, node.line)
+    return with_entry(tree, "auth", laid_over(auth, place))
 
 
 def secret_names(settings: UpstreamSettings) -> set[str]:

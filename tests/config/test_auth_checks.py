@@ -99,3 +99,10 @@ def test_only_a_key_in_pem_may_have_several_lines(tmp_path, value, usable):
     text = HEAD + f"{{{OAUTH}, grant: jwt_bearer, private_key: b}}\n"
     found = settings(tmp_path, text, {"A": "long-enough", "B": value, "C": "long-enough"})
     assert ("secret b is spoilt by a control byte now" in found.notes) is not usable
+
+
+def test_what_a_preset_leaves_to_the_file_is_asked_for_in_the_file(tmp_path):
+    text = "upstreams:\n  s3: {integration: aws_s3, url: 'https://s3.eu-central-1.amazonaws.com'}\n"
+    (found,) = complaints(tmp_path, text)
+    assert (found.file, found.line, found.key) == (str(tmp_path / "config.yaml"), 2, "upstreams.s3.auth")
+    assert found.given == "no region"
