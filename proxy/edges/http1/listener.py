@@ -160,16 +160,17 @@ class Listener:
         while self._room() <= 0:
             self._waiter = loop.create_future()
             await self._waiter
-        await _readable(loop, listening)
         try:
             accepted = self._who_came(listening)
+        except BlockingIOError:
+            return await _readable(loop, listening)
         except OSError as error:
-            if error.errno in _NO_ROOM:
-                if not self._full:
-                    self._bug("accept", error)
-                self._full = True
-                await asyncio.sleep(FULL_PAUSE)
-            return  # anything else is one client's, who left before it was accepted
+            if error.errno not in _NO_ROOM:  # one client's, who left before it was accepted
+                return await asyncio.sleep(0)
+            if not self._full:
+                self._bug("accept", error)
+            self._full = True
+            return await asyncio.sleep(FULL_PAUSE)
         self._full = False
         self._admitting = True
         try:
