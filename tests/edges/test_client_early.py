@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import socket
 
 import pytest
 
@@ -86,6 +87,42 @@ async def test_an_early_answer_goes_back_at_once_and_its_connection_is_not_used_
         response = await transport(request("POST", body=Body(Pieces(b"some"), 1_000)))
         assert (response.status, await body_of(response)) == (413, b"no")
         await settled(lambda: transport.open == 0 and asyncio.all_tasks() - upstream.tasks <= tasks)
+
+
+class Unwanted:
+    """A body whose upstream answers and closes, with bytes of it unread, while a piece is on its way."""
+
+    def __init__(self, listening: socket.socket, answer: bytes) -> None:
+        self.ready = False
+        self._listening = listening
+        self._answer = answer
+        self._asked = False
+
+    async def read(self) -> bytes:
+        if self._asked:
+            await asyncio.Event().wait()
+        self._asked = True
+        served, _ = await asyncio.to_thread(self._listening.accept)
+        await asyncio.to_thread(served.recv, 1)
+        served.sendall(self._answer)  # from here on the loop has no turn in which it could read
+        served.close()
+        return bytes(1_000)
+
+
+@pytest.mark.parametrize("length", [2, 3], ids=["whole", "broken off"])
+async def test_an_early_answer_is_heard_though_a_write_fails_before_it_was_read(length: int) -> None:
+    answer = b"HTTP/1.1 413 Too Large\r\nContent-Length: %d\r\n\r\nno" % length
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.settimeout(5)
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        async with transport_to(url) as transport:
+            response = await transport(request("POST", body=Body(Unwanted(listening, answer), 10_000)))
+            assert (response.status, await response.body.read()) == (413, b"no")
+            if length > 2:
+                with pytest.raises(UpstreamFailure, match="upstream_reset"):
+                    await response.body.read()
+            response.close()
+            await settled(lambda: transport.open == 0)
 
 
 async def test_a_body_goes_on_while_the_answer_to_it_comes():

@@ -7,6 +7,8 @@ came; and it is never free again with an answer outstanding, whatever ended the 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from typing import Protocol, cast
 
 from proxy.body import Stream, Whole
@@ -175,9 +177,23 @@ class UpstreamConnection(asyncio.Protocol):
         self._transport.abort()
 
     def connection_lost(self, error: Exception | None) -> None:
+        if error is not None and self._busy and self._reader.state != DONE:
+            self._hear_out()
         self._ended(error)
         self._reader.close()
         self._owner.lost(self)
+
+    def _hear_out(self) -> None:
+        """Takes in what came before a write failed: an upstream that wants no more of a body says so, and closes.
+
+        The transport gives up at the failed write, whatever it had not read yet.
+        """
+        opened = self._transport.get_extra_info("socket")  # both loops close it after they told of the loss
+        if opened is not None and not self._owner.secure:
+            with contextlib.suppress(OSError):  # nothing had come
+                came = os.read(opened.fileno(), HIGH_WATER)
+                if came:
+                    self.data_received(came)
 
     def _pass_on(self) -> None:
         """Hands over what was read: the head to who waits for it, then pieces of the body, then its end."""
