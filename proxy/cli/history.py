@@ -64,7 +64,8 @@ def tail(config: Path, filters: Filters, *, follow: bool = False, json_output: b
 
 
 def _none_fits(filters: Filters, settings: Settings) -> int:
-    if filters.upstream is None or filters.upstream in settings.upstreams:
+    webhooks = (f"webhooks.{name}" for name in settings.webhooks)  # as their refused requests are called
+    if filters.upstream is None or filters.upstream in {*settings.upstreams, *webhooks}:
         print("there is no such call in the debug log", file=sys.stderr)
         return DONE
     known = ", ".join(settings.upstreams) or "none"  # one that is configured no more may still have calls

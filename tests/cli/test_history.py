@@ -105,6 +105,13 @@ def test_tail_tells_an_unknown_upstream_from_one_without_calls(config, capsys):
     assert capsys.readouterr().err == "no upstream is called strpe; there are none\n"
 
 
+def test_tail_knows_the_name_of_a_webhook_without_refused_requests(config, capsys):
+    with config.open("a") as file:
+        file.write("webhooks: {stripe: {integration: stripe}}\n")
+    assert tail(config, Filters(upstream="webhooks.stripe")) == 0
+    assert capsys.readouterr() == ("", "there is no such call in the debug log\n")
+
+
 def test_show_tells_the_whole_story_and_moves_no_terminal(config, capsys):
     assert show(config, "first") == 0
     text = capsys.readouterr().out
