@@ -7,10 +7,10 @@ import os
 import sqlite3
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from proxy.config.schema import InboxSettings
 from proxy.edges.http1.listener import loop_factory
@@ -23,6 +23,7 @@ from proxy.events import Events
 from proxy.timing import Clock
 from proxy.webhooks.inbox import Arrival
 
+T = TypeVar("T")
 ROUNDS, EVENTS, TOGETHER, FEW, SINGLE = 3, 4_000, 32, 8, 200
 NOON = 1_790_000_000.0
 HEADERS = tuple((f"X-Header-{number}".encode(), b"v" * 40) for number in range(12))
@@ -115,14 +116,14 @@ def _own_commits(folder: Path, events: list[Arrival]) -> list[float]:
     """Seconds of each: what the inbox's thread does for 32, with no loop and nobody who asks beside it."""
     file = SqliteFile(str(folder / "own.db"), min_free=0)
     file.hold()
-    took = []
     with closing(file.writing.connect()) as connection:
-        for place in range(0, len(events), TOGETHER):
-            began = time.perf_counter()
+
+        def commit(some: list[Arrival]) -> None:
             connection.begin()
-            put(Work(connection), events[place : place + TOGETHER])
+            put(Work(connection), some)
             connection.commit()
-            took.append(time.perf_counter() - began)
+
+        took = _timed(commit, events, TOGETHER)
     file.free()
     return took
 
@@ -130,12 +131,20 @@ def _own_commits(folder: Path, events: list[Arrival]) -> list[float]:
 def _commits(database: sqlite3.Connection, rows: list[tuple[object, ...]], together: int) -> list[float]:
     """Seconds of each."""
     insert = f"INSERT INTO events VALUES ({', '.join('?' * len(rows[0]))})"
-    took = []
-    for place in range(0, len(rows), together):
-        began = time.perf_counter()
+
+    def commit(some: list[tuple[object, ...]]) -> None:
         database.execute("BEGIN IMMEDIATE")
-        database.executemany(insert, rows[place : place + together])
+        database.executemany(insert, some)
         database.execute("COMMIT")
+
+    return _timed(commit, rows, together)
+
+
+def _timed(commit: Callable[[list[T]], None], all_of_them: list[T], together: int) -> list[float]:
+    took = []
+    for place in range(0, len(all_of_them), together):
+        began = time.perf_counter()
+        commit(all_of_them[place : place + together])
         took.append(time.perf_counter() - began)
     return took
 

@@ -23,6 +23,7 @@ from proxy.config.complaints import ConfigurationError
 from proxy.config.load import load
 from proxy.config.schema import Settings
 from proxy.edges.debug_reader import DebugReader, Unreadable, Wanted
+from proxy.webhooks.refused import PLACE
 
 PAUSE = 0.5  # seconds between two looks at a log that is followed
 _STATUS_WORDS = "--status is like 503 or 5xx"
@@ -64,7 +65,7 @@ def tail(config: Path, filters: Filters, *, follow: bool = False, json_output: b
 
 
 def _none_fits(filters: Filters, settings: Settings) -> int:
-    webhooks = (f"webhooks.{name}" for name in settings.webhooks)  # as their refused requests are called
+    webhooks = (f"{PLACE}{name}" for name in settings.webhooks)  # as their refused requests are called
     if filters.upstream is None or filters.upstream in {*settings.upstreams, *webhooks}:
         print("there is no such call in the debug log", file=sys.stderr)
         return DONE
@@ -75,23 +76,17 @@ def _none_fits(filters: Filters, settings: Settings) -> int:
 def show(config: Path, id: str, *, json_output: bool = False) -> int:
     """Prints one call: what was decided, and each attempt as it was sent and received."""
 
-    def print_it(_: Settings, log: DebugReader) -> int:
-        call = log.request(id)
-        if call is None:
-            return _unknown(id)
+    def print_it(_: Settings, call: Call) -> int:
         print(json.dumps(call, indent=2) if json_output else "\n".join(map(visible, _story(call))))
         return DONE
 
-    return _reading(config, print_it)
+    return _with_call(config, id, print_it)
 
 
 def curl(config: Path, id: str, *, json_output: bool = False) -> int:
     """Prints the command that makes this call again, through the proxy, which adds the credential."""
 
-    def print_it(settings: Settings, log: DebugReader) -> int:
-        call = log.request(id)
-        if call is None:
-            return _unknown(id)
+    def print_it(settings: Settings, call: Call) -> int:
         if _is_refused_webhook(call):
             return _not_again()
         command, lost = command_for(call, settings.listen.proxy)
@@ -100,22 +95,19 @@ def curl(config: Path, id: str, *, json_output: bool = False) -> int:
         print(json.dumps({"command": command, "lost": lost}) if json_output else command)
         return DONE
 
-    return _reading(config, print_it)
+    return _with_call(config, id, print_it)
 
 
 def replay(config: Path, id: str, *, json_output: bool = False) -> int:
     """Makes this call again, through the running proxy, and prints the answer."""
     from proxy.cli import replay as replaying
 
-    def make_it(settings: Settings, log: DebugReader) -> int:
-        call = log.request(id)
-        if call is None:
-            return _unknown(id)
+    def make_it(settings: Settings, call: Call) -> int:
         if _is_refused_webhook(call):
             return _not_again()
         return replaying.replay(settings, call, json_output=json_output)
 
-    return _reading(config, make_it)
+    return _with_call(config, id, make_it)
 
 
 def har(config: Path, filters: Filters) -> int:
@@ -138,17 +130,14 @@ def har(config: Path, filters: Filters) -> int:
 def explain(config: Path, id: str, *, ticket: bool = False, json_output: bool = False) -> int:
     """Prints what happened to this call, in plain words; with `ticket` what to send to the provider's support."""
 
-    def print_it(settings: Settings, log: DebugReader) -> int:
-        call = log.request(id)
-        if call is None:
-            return _unknown(id)
+    def print_it(settings: Settings, call: Call) -> int:
         upstream = settings.upstreams.get(str(call["upstream"]))
         told = (telling.ticket if ticket else telling.story)(call, upstream.request_id if upstream else ())
         lines = [visible(line) for line in told]
         print(json.dumps({"id": id, "lines": lines}, indent=2) if json_output else "\n".join(lines))
         return DONE
 
-    return _reading(config, print_it)
+    return _with_call(config, id, print_it)
 
 
 def knows(config: Path, id: str) -> bool:
@@ -172,6 +161,14 @@ def _reading(config: Path, act: Callable[[Settings, DebugReader], int]) -> int:
         return FAILED
     except KeyboardInterrupt:
         return DONE
+
+
+def _with_call(config: Path, id: str, act: Callable[[Settings, Call], int]) -> int:
+    def find_it(settings: Settings, log: DebugReader) -> int:
+        call = log.request(id)
+        return _unknown(id) if call is None else act(settings, call)
+
+    return _reading(config, find_it)
 
 
 def _wanted(filters: Filters) -> Wanted | None:
@@ -198,7 +195,7 @@ def _unknown(id: str) -> int:
 
 
 def _is_refused_webhook(call: Call) -> bool:
-    return str(call["upstream"]).startswith("webhooks.")
+    return str(call["upstream"]).startswith(PLACE)
 
 
 def _not_again() -> int:

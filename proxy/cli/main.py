@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from proxy.cli import webhook
+from proxy.cli.options import Config, Json
 from proxy.config.load import find
 
 app = typer.Typer(
@@ -25,11 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(webhook.app)
-Config = Annotated[
-    str | None, typer.Option("-c", "--config", metavar="FILE", help="default: $OUTRIGGER_CONFIG, else ./config.yaml")
-]
 Id = Annotated[str, typer.Argument(help="the call's Outrigger-Request-Id")]
-Json = Annotated[bool, typer.Option("--json", help="for programs")]
 
 
 class Held(StrEnum):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +20,7 @@ from proxy.chain import credential_of
 from proxy.config.complaints import ConfigurationError, near
 from proxy.config.load import load
 from proxy.config.schema import Settings
+from proxy.config.variables import by_name
 from proxy.events import Events
 from proxy.gateway import Gateway
 from proxy.model import Call, Headers, Request, Response
@@ -36,7 +36,6 @@ from proxy.stages.authenticate import AuthenticateStage
 from proxy.upstream import Snapshot, Upstream, UpstreamSettings, UpstreamState, scope_of
 
 DONE, WRONG = 0, 2  # exit codes
-_VARIABLE = re.compile(r"\$\{(\w+)[^{}]*\}")
 
 Facts = dict[str, Any]  # what is said -> text, or a list of lines
 
@@ -69,7 +68,7 @@ def _as_written(settings: Settings, name: str) -> UpstreamSettings:
     def restored(part: str, templates: Mapping[str, str]) -> dict[str, str]:
         written = (settings.written.get(f"upstreams.{name}.inject.{part}.{key}") for key in templates)
         files = zip(templates.items(), written, strict=True)
-        return {key: text if said is None else _VARIABLE.sub(r"${\1}", said) for (key, text), said in files}
+        return {key: text if said is None else by_name(said) for (key, text), said in files}
 
     inject = upstream.inject
     return replace(

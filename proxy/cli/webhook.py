@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode
 
 import typer
 
+from proxy.cli.options import Config, Json
 from proxy.cli.terminal import DONE, WRONG, Ended, visible
 from proxy.cli.webhook_send import send
 from proxy.cli.webhook_verify import verify
@@ -26,11 +27,6 @@ from proxy.units import rfc3339
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
-
-Config = Annotated[
-    str | None, typer.Option("-c", "--config", metavar="FILE", help="default: $OUTRIGGER_CONFIG, else ./config.yaml")
-]
-Json = Annotated[bool, typer.Option("--json", help="for programs")]
 Shown = Mapping[str, Any]
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from proxy.cli.options import Config, Json
 from proxy.cli.terminal import DONE, FAILED, WRONG, Ended
 from proxy.config.load import find
 
@@ -52,12 +53,9 @@ def send(  # noqa: PLR0913 - an option each
     key: Annotated[
         str | None, typer.Option(metavar="F", help="private key, in PEM, of ed25519, ecdsa, rsa, jwt")
     ] = None,
-    config: Annotated[
-        str | None,
-        typer.Option("-c", "--config", metavar="FILE", help="default: $OUTRIGGER_CONFIG, else ./config.yaml"),
-    ] = None,
+    config: Config = None,
     repeat: Annotated[bool, typer.Option("--repeat", help="the same event, id and all, once more")] = False,
-    json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    json: Json = False,
 ) -> None:
     """Sign a sample event and send it. Prints status, outcome and event id. Exit 0: every answer was 2xx."""
     from proxy.cli.posting import address_of

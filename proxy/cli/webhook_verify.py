@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 import typer
 
+from proxy.cli.options import Config, Json
 from proxy.cli.terminal import DONE, FAILED, WRONG, Ended, visible
 from proxy.config.load import find
 
@@ -36,13 +37,10 @@ def verify(
         typer.Option(metavar="REQUEST", help="a raw HTTP/1.1 request: line, headers, empty line, body; or -"),
     ] = None,
     at: Annotated[float | None, typer.Option(metavar="UNIX", help="judge it as of that time")] = None,
-    config: Annotated[
-        str | None,
-        typer.Option("-c", "--config", metavar="FILE", help="default: $OUTRIGGER_CONFIG, else ./config.yaml"),
-    ] = None,
+    config: Config = None,
     *,
     last: Annotated[bool, typer.Option("--last", help="the last request that the running program refused")] = False,
-    json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    json: Json = False,
 ) -> None:
     """Say why a webhook's signature failed, and what to change. Exit 0: verified, 1: not."""
     if last == (file is not None):

@@ -28,6 +28,11 @@ def filled(node: Node, environ: Mapping[str, str], complaints: Complaints) -> No
     return _scalar(node, node.content, environ, complaints)
 
 
+def by_name(written: str) -> str:
+    """A value as the file writes it, each variable as `${VAR}` alone: neither what it holds nor a default."""
+    return _USE.sub(lambda use: use[0] if use[1] is None else f"${{{use[1]}}}", written)
+
+
 def _scalar(node: Node, written: str, environ: Mapping[str, str], complaints: Complaints) -> Node:
     problems: list[tuple[str, str]] = []
     content = _USE.sub(lambda use: _value(use, environ, problems), written)

@@ -18,6 +18,7 @@ from proxy.stages.capture import Exchange, Taken
 
 DECODED = 1 << 20  # bytes: more of a compressed body is not looked at
 _WINDOWS = {b"gzip": (47,), b"x-gzip": (47,), b"deflate": (47, -15)}  # deflate: with zlib's head, or without
+Row = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,32 +48,24 @@ class Record:
 
     def row(self, redactor: Redactor) -> Row:
         """The values of the columns, in their order."""
-        return row_of(self, redactor)
-
-
-Row = tuple[object, ...]
-
-
-def row_of(record: Record, redactor: Redactor) -> Row:
-    """The values of the columns, in their order."""
-    decisions = [
-        {"at_ms": _ms(at), "stage": stage, "text": redactor.text(text)} for at, stage, text in record.decisions
-    ]
-    exchanges = [_exchange(one, record, redactor) for one in record.exchanges]
-    return (
-        redactor.text(record.id),
-        record.upstream,
-        redactor.text(record.method),
-        _text(redactor.target(record.target, record.marks)),
-        record.status,
-        record.code,
-        record.attempts,
-        round(record.started, 3),
-        _ms(record.seconds),
-        None if record.provider_id is None else redactor.text(record.provider_id),
-        record.stopped,
-        json.dumps({"decisions": decisions, "exchanges": exchanges}, separators=(",", ":")),
-    )
+        decisions = [
+            {"at_ms": _ms(at), "stage": stage, "text": redactor.text(text)} for at, stage, text in self.decisions
+        ]
+        exchanges = [_exchange(one, self, redactor) for one in self.exchanges]
+        return (
+            redactor.text(self.id),
+            self.upstream,
+            redactor.text(self.method),
+            _text(redactor.target(self.target, self.marks)),
+            self.status,
+            self.code,
+            self.attempts,
+            round(self.started, 3),
+            _ms(self.seconds),
+            None if self.provider_id is None else redactor.text(self.provider_id),
+            self.stopped,
+            json.dumps({"decisions": decisions, "exchanges": exchanges}, separators=(",", ":")),
+        )
 
 
 def _exchange(one: Exchange, record: Record, redactor: Redactor) -> dict[str, object]:

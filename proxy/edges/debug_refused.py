@@ -13,7 +13,7 @@ from proxy.rules.proofs import Proofs
 from proxy.rules.redaction import Redactor
 from proxy.rules.sensitive import Marks
 from proxy.stages.capture import Exchange, Taken
-from proxy.webhooks.refused import MOST_BODY, RefusedRequest
+from proxy.webhooks.refused import MOST_BODY, PLACE, RefusedRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class RefusedRecord:
     @property
     def upstream(self) -> str:
         """The place that an upstream's name has in a call; no upstream is called so."""
-        return f"webhooks.{self.request.webhook}"
+        return f"{PLACE}{self.request.webhook}"
 
     @property
     def size(self) -> int:

@@ -13,6 +13,7 @@ from proxy.model import Headers
 from proxy.rules.incoming import Incoming
 
 MOST = 20  # requests per webhook
+PLACE = "webhooks."  # before the webhook's name, where a call has its upstream's
 MOST_BODY = 64 * 1024  # bytes kept of a body
 
 

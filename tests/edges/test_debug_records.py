@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from proxy.edges.debug_records import DECODED, Record, row_of
+from proxy.edges.debug_records import DECODED, Record
 from proxy.model import Headers
 from proxy.rules.redaction import NO_MARKS, Redactor
 from proxy.stages.capture import Exchange, Taken
@@ -26,7 +26,7 @@ def shown(body: bytes, headers: Headers = (), *, max_body: int = 100, room: int 
         seconds=0.0, provider_id=None, stopped=None, decisions=[], exchanges=[exchange], marks=NO_MARKS,
         max_body=max_body,
     )  # fmt: skip
-    return json.loads(row_of(record, redactor)[-1])["exchanges"][0]["request"]
+    return json.loads(record.row(redactor)[-1])["exchanges"][0]["request"]
 
 
 raw_deflate = zlib.compressobj(wbits=-15)
